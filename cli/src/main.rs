@@ -1,0 +1,3 @@
+//! The `flymq` command.
+
+fn main() {}

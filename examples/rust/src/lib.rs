@@ -1,0 +1,1 @@
+//! FlyMQ's Rust examples; see `examples/`.

@@ -1,0 +1,155 @@
+//! Consumer groups. Shaped so that a gateway can relay them to Kafka's ConsumerGroupHeartbeat: the
+//! client makes its member id, and the generation is Kafka's member epoch.
+
+use serde::{Deserialize, Serialize};
+
+/// Partitions of one topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicPartitions {
+    /// The topic.
+    pub topic: String,
+    /// Its partitions, ascending.
+    pub partitions: Vec<u32>,
+}
+
+/// Joins a group, or joins it again after being told to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubscribeRequest {
+    /// The group, 1 to 255 bytes.
+    pub group: String,
+    /// A UUID that the client made for this consumer.
+    pub member_id: String,
+    /// A name that outlives restarts, so that a quick one does not rebalance.
+    #[serde(default)]
+    pub instance_id: Option<String>,
+    /// Topics by name.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// Topics by regular expression, matched against whole names.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// `sticky` or `range`; empty for the broker's default, `sticky`.
+    #[serde(default)]
+    pub assignor: String,
+    /// After how long without a heartbeat the member is out, in milliseconds; 0 for 45,000.
+    #[serde(default)]
+    pub session_timeout_ms: u32,
+    /// How long the member may take to give partitions up, in milliseconds; 0 for 60,000.
+    #[serde(default)]
+    pub rebalance_timeout_ms: u32,
+}
+
+/// The membership.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubscribeResponse {
+    /// The member's generation, to be sent with heartbeats and commits.
+    pub generation: i32,
+    /// How often to send HEARTBEAT, in milliseconds.
+    pub heartbeat_interval_ms: u32,
+    /// The partitions that the member may read now.
+    #[serde(default)]
+    pub assignment: Vec<TopicPartitions>,
+}
+
+/// Keeps a membership alive and says which partitions the member still holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeartbeatRequest {
+    /// The group.
+    pub group: String,
+    /// The member.
+    pub member_id: String,
+    /// The member's generation.
+    pub generation: i32,
+    /// The partitions that the member holds; nil where that has not changed since it last said.
+    #[serde(default)]
+    pub owned: Option<Vec<TopicPartitions>>,
+}
+
+/// The member's state as the broker sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeartbeatResponse {
+    /// The generation to use from now on.
+    pub generation: i32,
+    /// How often to send HEARTBEAT, in milliseconds.
+    pub heartbeat_interval_ms: u32,
+    /// The partitions that the member is to hold; nil where that has not changed.
+    #[serde(default)]
+    pub assignment: Option<Vec<TopicPartitions>>,
+}
+
+/// Leaves a group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeaveRequest {
+    /// The group.
+    pub group: String,
+    /// The member.
+    pub member_id: String,
+    /// The member's generation.
+    pub generation: i32,
+    /// Whether a member with an `instance_id` will be back before its session times out.
+    #[serde(default)]
+    pub returning: bool,
+}
+
+/// The member is out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeaveResponse {}
+
+/// Stores offsets of a group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CommitRequest {
+    /// The group.
+    pub group: String,
+    /// The member, or empty for a commit from outside an empty group.
+    #[serde(default)]
+    pub member_id: String,
+    /// The member's generation; -1 without a member.
+    #[serde(default)]
+    pub generation: i32,
+    /// What was processed.
+    pub offsets: Vec<CommittedOffset>,
+}
+
+/// The last processed offset of a partition. The group resumes at the one after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedOffset {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// The last processed offset; nil where nothing is committed.
+    #[serde(default)]
+    pub offset: Option<u64>,
+    /// A note of the application, up to 4,096 bytes.
+    #[serde(default)]
+    pub metadata: String,
+    /// In responses: why it was not stored or read, by error code; 0 for no error.
+    #[serde(default)]
+    pub error: u16,
+}
+
+/// What became of each offset.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CommitResponse {
+    /// The offsets that could not be stored, each with its error.
+    #[serde(default)]
+    pub failed: Vec<CommittedOffset>,
+}
+
+/// Asks for a group's stored offsets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CommittedRequest {
+    /// The group.
+    pub group: String,
+    /// The partitions of interest; nil for all that the group has committed.
+    #[serde(default)]
+    pub topics: Option<Vec<TopicPartitions>>,
+}
+
+/// A group's stored offsets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CommittedResponse {
+    /// One entry a partition.
+    #[serde(default)]
+    pub offsets: Vec<CommittedOffset>,
+}
