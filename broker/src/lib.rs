@@ -1,1 +1,51 @@
-//! Under construction.
+//! FlyMQ's broker: a server for the protocol of `docs/protocol.md` over a storage engine.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`config`] | every option with its default |
+//! | [`server`] | listening, accepting, shutting down |
+//! | `session` | one connection: frames in, answers out, limits |
+//! | `dispatch` | operation → engine call → response |
+//! | `budget` | the bytes that all connections together may have in flight |
+//! | [`engine`] | what a storage engine must do |
+//! | [`embedded`] | the engine for one machine, on fjall |
+//! | [`topic`] | topic names and configuration keys |
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let data = tempfile::tempdir().unwrap();
+//! let config = flymq_broker::Config {
+//!     data_dir: data.path().into(),
+//!     listen: "127.0.0.1:0".parse().unwrap(),
+//!     ..Default::default()
+//! };
+//! let broker = flymq_broker::Broker::start(config).await.unwrap();
+//! println!("listening on {}", broker.local_addr());
+//! broker.shutdown().await;
+//! # });
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod budget;
+pub mod config;
+mod dispatch;
+pub mod embedded;
+pub mod engine;
+pub mod server;
+mod session;
+pub mod topic;
+
+pub use config::{Config, Durability};
+pub use flymq_protocol::{ErrorCode, ProtocolError};
+pub use server::Broker;
+
+/// A result whose error has a number in the protocol's table.
+pub type Result<T> = std::result::Result<T, ProtocolError>;
+
+/// Milliseconds since 1970 by this machine's clock.
+pub(crate) fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_millis() as i64)
+}

@@ -1,0 +1,66 @@
+//! The bytes that all connections together may have in flight, so that many slow clients cannot
+//! exhaust the broker's memory.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Accounting is in units of this many bytes.
+const UNIT: usize = 1024;
+
+/// Room taken from the budget; given back when dropped.
+#[derive(Debug)]
+pub struct Room {
+    permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// How many bytes this room is for.
+    pub fn bytes(&self) -> usize {
+        self.permit.num_permits() * UNIT
+    }
+}
+
+/// The shared budget.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    units: Arc<Semaphore>,
+    total: usize,
+}
+
+impl Budget {
+    pub fn new(bytes: usize) -> Self {
+        let total = bytes.div_ceil(UNIT);
+        Self { units: Arc::new(Semaphore::new(total)), total }
+    }
+
+    fn units(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(UNIT).clamp(1, self.total)).unwrap_or(u32::MAX)
+    }
+
+    /// Waits for room for `bytes`; more than the whole budget counts as the whole.
+    pub async fn take(&self, bytes: usize) -> Room {
+        let permit = self.units.clone().acquire_many_owned(self.units(bytes)).await;
+        Room { permit: permit.expect("the budget's semaphore is never closed") }
+    }
+
+    /// Takes room for `bytes` if there is, without waiting.
+    pub fn try_take(&self, bytes: usize) -> Option<Room> {
+        let permit = self.units.clone().try_acquire_many_owned(self.units(bytes)).ok()?;
+        Some(Room { permit })
+    }
+
+    /// Takes room for at most `most` bytes, less where the budget is short, but not below `least`.
+    pub fn try_take_up_to(&self, most: usize, least: usize) -> Option<Room> {
+        let mut bytes = most.max(least);
+        loop {
+            if let Some(room) = self.try_take(bytes) {
+                return Some(room);
+            }
+            if bytes <= least {
+                return None;
+            }
+            bytes = (bytes / 2).max(least);
+        }
+    }
+}

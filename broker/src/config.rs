@@ -1,0 +1,73 @@
+//! Every option of a broker, with its default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// When a produce is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After the records reached the disk. One `fdatasync` serves all requests that wait.
+    #[default]
+    Fsync,
+    /// After the records were handed to the operating system: they survive the broker's death, not
+    /// the machine's.
+    Os,
+}
+
+/// Options of a broker.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything is stored. Created if missing; used by one broker at a time.
+    pub data_dir: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one. Default 127.0.0.1:9092.
+    pub listen: SocketAddr,
+    /// Host name that METADATA gives to clients; the listening address unless set.
+    pub advertised_host: Option<String>,
+    /// When a produce is acknowledged. Default [`Durability::Fsync`].
+    pub durability: Durability,
+    /// How many connections are served at a time. Default 10,000.
+    pub max_connections: usize,
+    /// The longest payload of a frame, in bytes. Default 32 MiB.
+    pub max_frame_bytes: usize,
+    /// Bytes of requests and responses that all connections together may have in flight.
+    /// Connections wait their turn beyond it. At least twice `max_frame_bytes`; default 64 MiB.
+    pub max_inflight_bytes: usize,
+    /// How many partitions a topic may have. Default 10,000.
+    pub max_partitions: u32,
+    /// How long a connection may take for HELLO, for a frame once begun, or for reading what it is
+    /// sent, before it is closed. Default 30 s.
+    pub io_timeout: Duration,
+    /// How long shutdown waits for requests under way. Default 5 s.
+    pub shutdown_timeout: Duration,
+    /// Below this many free bytes on the disk, writes are refused with STORAGE_FULL until there is
+    /// room again. Default 256 MiB.
+    pub min_free_bytes: u64,
+    /// Memory for records not yet written from the journal to their segments. Default 64 MiB.
+    pub write_buffer_bytes: u64,
+    /// How often retention and other upkeep runs. Default 1 s.
+    pub upkeep_interval: Duration,
+    /// After how long without a batch a producer's sequences are forgotten. Default 1 day.
+    pub producer_expiry: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("flymq-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
+            advertised_host: None,
+            durability: Durability::default(),
+            max_connections: 10_000,
+            max_frame_bytes: flymq_protocol::frame::DEFAULT_MAX_FRAME,
+            max_inflight_bytes: 64 << 20,
+            max_partitions: 10_000,
+            io_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(5),
+            min_free_bytes: 256 << 20,
+            write_buffer_bytes: 64 << 20,
+            upkeep_interval: Duration::from_secs(1),
+            producer_expiry: Duration::from_secs(24 * 3600),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The database folder: opening, its version, and what is kept beside the records.
+//!
+//! | keyspace | key → value |
+//! | --- | --- |
+//! | `meta` | see [`MetaKey`] |
+//! | `producers` | topic id, partition, producer id → the producer's last batches |
+//! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
+
+use std::path::Path;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use flymq_protocol::{ErrorCode, ProtocolError};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::Result;
+
+/// The version of everything in this folder. A broker opens its own version only.
+const FORMAT: &str = "flymq data format 1\n";
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_ASIDE: &str = "FORMAT.new";
+
+/// Keys of the `meta` keyspace.
+pub enum MetaKey<'a> {
+    /// Identity of the data: a string.
+    ClusterId,
+    /// The next topic id: `u32`.
+    NextTopicId,
+    /// The next producer id that was never handed out: `i64`.
+    NextProducerId,
+    /// A topic by name: [`super::topics::TopicRecord`].
+    Topic(&'a str),
+    /// What is left of a topic's partition when segments were dropped: `(start, end)` offsets.
+    Bounds(u32, u32),
+    /// A closed segment's totals: [`super::segment::SegmentRecord`].
+    Segment(u32, u64),
+}
+
+/// Prefix of all [`MetaKey::Topic`] keys.
+pub const TOPIC_PREFIX: &str = "topic/";
+
+impl MetaKey<'_> {
+    fn encode(&self) -> String {
+        match self {
+            Self::ClusterId => "cluster_id".to_owned(),
+            Self::NextTopicId => "next_topic_id".to_owned(),
+            Self::NextProducerId => "next_producer_id".to_owned(),
+            Self::Topic(name) => format!("{TOPIC_PREFIX}{name}"),
+            Self::Bounds(topic, partition) => format!("bounds/{topic}/{partition}"),
+            Self::Segment(topic, number) => format!("segment/{topic}/{number}"),
+        }
+    }
+}
+
+/// A failure of the storage as the protocol reports it.
+pub fn failed(what: &str, error: impl std::fmt::Display) -> ProtocolError {
+    ProtocolError::new(ErrorCode::StorageFailed, format!("{what}: {error}"))
+}
+
+/// The open database.
+pub struct Store {
+    pub db: Database,
+    pub meta: Keyspace,
+    pub producers: Keyspace,
+}
+
+impl Store {
+    /// Opens or creates the folder.
+    pub fn open(path: &Path) -> Result<Self> {
+        check_format(path)?;
+        let db = Database::builder(path.join("db"))
+            // Records are compressed by their producers, if at all.
+            .journal_compression(fjall::CompressionType::None)
+            .cache_size(16 << 20)
+            .max_journaling_size(256 << 20)
+            .open()
+            .map_err(|e| match e {
+                fjall::Error::Locked => failed(
+                    "cannot open the data folder",
+                    format!("{} is in use by another broker", path.display()),
+                ),
+                e => failed("cannot open the data folder", e),
+            })?;
+        let small = || KeyspaceCreateOptions::default().max_memtable_size(4 << 20);
+        let open =
+            |name| db.keyspace(name, small).map_err(|e| failed("cannot open the data folder", e));
+        Ok(Self { meta: open("meta")?, producers: open("producers")?, db })
+    }
+
+    /// Creates or opens a segment's keyspace.
+    pub fn segment(&self, topic: u32, number: u64) -> Result<Keyspace> {
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(16 << 20)
+                .with_kv_separation(Some(
+                    KvSeparationOptions::default().compression(fjall::CompressionType::None),
+                ))
+                // Segments are scanned, never probed for single keys.
+                .filter_policy(fjall::config::FilterPolicy::disabled())
+        };
+        self.db
+            .keyspace(&segment_name(topic, number), options)
+            .map_err(|e| failed("cannot create a segment", e))
+    }
+
+    pub fn get<T: DeserializeOwned>(&self, key: MetaKey) -> Result<Option<T>> {
+        let bytes = self.meta.get(key.encode()).map_err(|e| failed("cannot read metadata", e))?;
+        bytes.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// Every topic there is, by name.
+    pub fn topics<T: DeserializeOwned>(&self) -> Result<Vec<(String, T)>> {
+        let mut topics = Vec::new();
+        for guard in self.meta.prefix(TOPIC_PREFIX) {
+            let (key, value) = guard.into_inner().map_err(|e| failed("cannot read metadata", e))?;
+            let name = String::from_utf8_lossy(&key[TOPIC_PREFIX.len()..]).into_owned();
+            topics.push((name, decode(&value)?));
+        }
+        Ok(topics)
+    }
+
+    /// Segments by their keyspaces' names: topic id and number, ascending.
+    pub fn segments(&self) -> Vec<(u32, u64)> {
+        let mut segments: Vec<_> = self
+            .db
+            .list_keyspace_names()
+            .iter()
+            .filter_map(|name| parse_segment_name(name))
+            .collect();
+        segments.sort_unstable();
+        segments
+    }
+
+    /// A set of changes that will be made together, on the disk when [`Changes::commit`] returns.
+    pub fn changes(&self) -> Changes<'_> {
+        Changes { store: self, batch: self.db.batch().durability(Some(PersistMode::SyncData)) }
+    }
+
+    /// Drops a segment with all that it holds.
+    pub fn drop_segment(&self, keyspace: Keyspace) -> Result<()> {
+        self.db.delete_keyspace(keyspace).map_err(|e| failed("cannot drop a segment", e))
+    }
+
+    /// Drops a segment by its name, if it is there.
+    pub fn drop_stray(&self, topic: u32, number: u64) -> Result<()> {
+        let keyspace = self.segment(topic, number)?;
+        self.drop_segment(keyspace)
+    }
+}
+
+/// Changes to metadata that are made all or none.
+pub struct Changes<'a> {
+    store: &'a Store,
+    batch: fjall::OwnedWriteBatch,
+}
+
+impl Changes<'_> {
+    pub fn put<T: Serialize>(&mut self, key: MetaKey, value: &T) -> Result<()> {
+        let bytes = rmp_serde::to_vec(value).map_err(|e| failed("cannot encode metadata", e))?;
+        self.batch.insert(&self.store.meta, key.encode(), bytes);
+        Ok(())
+    }
+
+    pub fn remove(&mut self, key: MetaKey) {
+        self.batch.remove(&self.store.meta, key.encode());
+    }
+
+    pub fn remove_producer(&mut self, key: &[u8]) {
+        self.batch.remove(&self.store.producers, key);
+    }
+
+    pub fn commit(self) -> Result<()> {
+        self.batch.commit().map_err(|e| failed("cannot write metadata", e))
+    }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    rmp_serde::from_slice(bytes).map_err(|e| failed("metadata is damaged", e))
+}
+
+fn segment_name(topic: u32, number: u64) -> String {
+    format!("log-{topic}-{number}")
+}
+
+fn parse_segment_name(name: &str) -> Option<(u32, u64)> {
+    let (topic, number) = name.strip_prefix("log-")?.split_once('-')?;
+    Some((topic.parse().ok()?, number.parse().ok()?))
+}
+
+/// Marks a new folder with the format's version and refuses folders of anything else.
+fn check_format(path: &Path) -> Result<()> {
+    let io =
+        |e: std::io::Error| failed(&format!("cannot use the data folder {}", path.display()), e);
+    std::fs::create_dir_all(path).map_err(io)?;
+    let file = path.join(FORMAT_FILE);
+    match std::fs::read_to_string(&file) {
+        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) => Err(failed(
+            &format!("cannot use the data folder {}", path.display()),
+            format!(
+                "it holds {:?}, this broker reads {:?}; use the broker version that wrote it, or another folder",
+                found.trim(),
+                FORMAT.trim()
+            ),
+        )),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let foreign = |entry: &std::io::Result<std::fs::DirEntry>| {
+                entry.as_ref().map_or(true, |entry| entry.file_name() != FORMAT_ASIDE)
+            };
+            if std::fs::read_dir(path).map_err(io)?.any(|entry| foreign(&entry)) {
+                return Err(failed(
+                    &format!("cannot use the data folder {}", path.display()),
+                    "it is neither empty nor a FlyMQ data folder",
+                ));
+            }
+            // Written aside and renamed, so that a crash leaves either nothing or the whole mark.
+            let aside = path.join(FORMAT_ASIDE);
+            std::fs::write(&aside, FORMAT).map_err(io)?;
+            std::fs::rename(&aside, &file).map_err(io)
+        }
+        Err(e) => Err(io(e)),
+    }
+}

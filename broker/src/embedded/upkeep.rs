@@ -1,0 +1,184 @@
+//! What is done besides requests: closing full segments, dropping old ones, keeping memory small.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Inner;
+use super::producers;
+use super::segment::Segment;
+use super::store::MetaKey;
+use super::topics::Topic;
+use crate::{Result, now_ms};
+
+/// How often forgotten producers are looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+
+/// A call for upkeep before its time, when a segment is full.
+#[derive(Default)]
+pub struct Nudge {
+    called: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Nudge {
+    pub fn call(&self) {
+        *self.called.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.notify_all();
+    }
+
+    fn wait(&self, at_most: Duration) {
+        let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut called, _) = self
+            .bell
+            .wait_timeout_while(called, at_most, |called| !*called)
+            .unwrap_or_else(PoisonError::into_inner);
+        *called = false;
+    }
+}
+
+/// Runs until the engine closes, on a thread of its own.
+pub fn run(inner: &Inner, every: Duration, producer_expiry: Duration) {
+    let mut expired = Instant::now();
+    while !inner.closing.load(Ordering::Acquire) {
+        inner.nudge.wait(every);
+        for topic in inner.topics.all() {
+            if let Err(error) = tend(inner, &topic) {
+                tracing::error!(topic = topic.name, %error, "upkeep failed");
+            }
+        }
+        shrink_memory(inner);
+        if expired.elapsed() >= EXPIRE_EVERY {
+            expired = Instant::now();
+            if let Err(error) = expire_producers(inner, producer_expiry) {
+                tracing::error!(%error, "cannot expire producers");
+            }
+        }
+    }
+}
+
+/// Closes and drops segments of one topic as its configuration says.
+pub fn tend(inner: &Inner, topic: &Topic) -> Result<()> {
+    let _admin = inner.admin.lock().unwrap_or_else(PoisonError::into_inner);
+    if topic.is_deleted() {
+        return Ok(());
+    }
+    let config = topic.config();
+    let now = now_ms();
+    let active = topic.active();
+    let max_age = match config.retention_ms {
+        -1 => config.segment_ms,
+        retention => config.segment_ms.min(retention.max(1)),
+    };
+    let full = active.bytes() as i64 >= config.segment_bytes;
+    if !active.is_empty() && (full || now - active.opened >= max_age) {
+        roll(inner, topic, &active, now)?;
+    }
+
+    let segments = topic.segments();
+    let mut bytes = topic.bytes() as i64;
+    let mut keep_from = segments[0].number;
+    for segment in &segments[..segments.len() - 1] {
+        let old = config.retention_ms >= 0 && now - segment.last_append() >= config.retention_ms;
+        let over = config.retention_bytes >= 0 && bytes > config.retention_bytes;
+        if !old && !over {
+            break;
+        }
+        bytes -= segment.bytes() as i64;
+        keep_from = segment.number + 1;
+    }
+    if keep_from > segments[0].number { drop_before(inner, topic, keep_from) } else { Ok(()) }
+}
+
+/// Closes the active segment and opens the next.
+fn roll(inner: &Inner, topic: &Topic, active: &Segment, now: i64) -> Result<()> {
+    let number = active.number + 1;
+    let keyspace = inner.store.segment(topic.id, number)?;
+    let next = Arc::new(Segment::new(number, keyspace, now));
+    inner.appender.between_appends(|| topic.push_segment(next));
+    let mut changes = inner.store.changes();
+    changes.put(MetaKey::Segment(topic.id, active.number), &active.record())?;
+    changes.commit()?;
+    // Nothing more will be added to it, so its records need not stay in memory.
+    if let Err(error) = active.keyspace.rotate_memtable() {
+        tracing::warn!(topic = topic.name, %error, "cannot write a closed segment out");
+    }
+    tracing::debug!(topic = topic.name, segment = number, "opened a segment");
+    Ok(())
+}
+
+/// Drops all segments before `number`. What remains is stored first: a crash in between leaves
+/// strays, which the next start removes.
+fn drop_before(inner: &Inner, topic: &Topic, number: u64) -> Result<()> {
+    let mut record = topic.record();
+    record.first_segment = number;
+    let mut changes = inner.store.changes();
+    for partition in topic.partitions().iter() {
+        let bounds = (partition.start_from(number), partition.end());
+        changes.put(MetaKey::Bounds(topic.id, partition.index), &bounds)?;
+    }
+    for segment in topic.segments().iter().take_while(|s| s.number < number) {
+        changes.remove(MetaKey::Segment(topic.id, segment.number));
+    }
+    changes.put(MetaKey::Topic(&topic.name), &record)?;
+    changes.commit()?;
+    topic.set_record(record)?;
+    for partition in topic.partitions().iter() {
+        partition.drop_before(number);
+    }
+    for segment in topic.take_before(number) {
+        tracing::info!(topic = topic.name, segment = segment.number, "retention drops a segment");
+        inner.store.drop_segment(segment.keyspace.clone())?;
+    }
+    Ok(())
+}
+
+/// Has memtables written out, the largest first, while all together exceed their allowance. Each
+/// topic's own limit does not bound them when there are many topics.
+fn shrink_memory(inner: &Inner) {
+    let allowance = inner.write_buffer_bytes;
+    let total = inner.store.db.write_buffer_size();
+    if total <= allowance {
+        return;
+    }
+    let mut tables: Vec<_> = inner
+        .topics
+        .all()
+        .iter()
+        .map(|topic| topic.active())
+        .map(|segment| {
+            (fjall::AbstractTree::active_memtable(&segment.keyspace.tree).size(), segment)
+        })
+        .collect();
+    tables.sort_unstable_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let mut excess = total - allowance;
+    for (size, segment) in tables {
+        if excess == 0 || size == 0 {
+            break;
+        }
+        if let Err(error) = segment.keyspace.rotate_memtable() {
+            tracing::warn!(%error, "cannot write a memtable out");
+        }
+        excess = excess.saturating_sub(size);
+    }
+}
+
+fn expire_producers(inner: &Inner, expiry: Duration) -> Result<()> {
+    let before = now_ms() - expiry.as_millis() as i64;
+    // An append in between could bring a producer back, and its new state would be removed.
+    inner.appender.between_appends(|| {
+        let mut changes = inner.store.changes();
+        for topic in inner.topics.all() {
+            for partition in topic.partitions().iter() {
+                partition.writer().producers.retain(|&id, state| {
+                    let keep = state.last_append >= before;
+                    if !keep {
+                        changes.remove_producer(&producers::key(topic.id, partition.index, id));
+                    }
+                    keep
+                });
+            }
+        }
+        changes.commit()
+    })
+}

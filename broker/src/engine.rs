@@ -1,0 +1,93 @@
+//! What a storage engine must do. Sessions call it; it knows nothing of connections.
+
+use flymq_protocol::messages::*;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::Result;
+use crate::budget::Room;
+
+/// An engine's answer: at hand, or yet to come.
+///
+/// Most appends and reads of recent records are at hand; a future would cost them an allocation.
+pub enum Reply<T> {
+    /// The answer.
+    Ready(Result<T>),
+    /// Its future.
+    Later(BoxFuture<'static, Result<T>>),
+}
+
+impl<T: Send + 'static> Reply<T> {
+    /// A reply that is computed on a thread where blocking is allowed.
+    pub fn blocking(work: impl FnOnce() -> Result<T> + Send + 'static) -> Self {
+        Reply::Later(
+            async move {
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(result) => result,
+                    Err(e) => Err(flymq_protocol::ProtocolError::new(
+                        flymq_protocol::ErrorCode::Internal,
+                        format!("an operation of the storage engine did not finish: {e}"),
+                    )),
+                }
+            }
+            .boxed(),
+        )
+    }
+
+    /// Waits for the answer.
+    pub async fn wait(self) -> Result<T> {
+        match self {
+            Reply::Ready(result) => result,
+            Reply::Later(future) => future.await,
+        }
+    }
+}
+
+/// A fetch's response, with the room in the budget that it takes until it has been sent.
+pub struct Fetched {
+    pub(crate) response: FetchResponse,
+    pub(crate) room: Option<Room>,
+}
+
+/// The operations behind the protocol.
+///
+/// Appends to a partition are ordered by the calls of [`produce`](Engine::produce), not by the
+/// completion of their replies.
+pub trait Engine: Send + Sync + 'static {
+    /// Identity of the stored data.
+    fn cluster_id(&self) -> String;
+    /// Optional operations on offer, for HELLO.
+    fn features(&self) -> Vec<String>;
+
+    /// Appends a batch; the reply comes once it is durable.
+    fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse>;
+    /// Reads one record.
+    fn consume(&self, request: ConsumeRequest) -> Reply<ConsumeResponse>;
+    /// Reads batches, waiting for some if asked to.
+    fn fetch(&self, request: FetchRequest) -> Reply<Fetched>;
+    /// Finds offsets.
+    fn list_offsets(&self, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse>;
+    /// Hands out a producer identity.
+    fn init_producer(&self, request: InitProducerRequest) -> Reply<InitProducerResponse>;
+
+    /// Creates a topic.
+    fn create_topic(&self, request: CreateTopicRequest) -> Reply<CreateTopicResponse>;
+    /// Deletes a topic.
+    fn delete_topic(&self, request: DeleteTopicRequest) -> Reply<DeleteTopicResponse>;
+    /// Names all topics.
+    fn list_topics(&self) -> Reply<ListTopicsResponse>;
+    /// Partition counts of the topics asked for.
+    fn metadata(&self, request: MetadataRequest) -> Reply<Vec<TopicSummary>>;
+    /// Raises a partition count.
+    fn add_partitions(&self, request: AddPartitionsRequest) -> Reply<AddPartitionsResponse>;
+    /// Configuration and offsets of a topic.
+    fn describe_topic(&self, request: DescribeTopicRequest) -> Reply<DescribeTopicResponse>;
+    /// Changes a topic's configuration.
+    fn alter_topic(&self, request: AlterTopicRequest) -> Reply<AlterTopicResponse>;
+
+    /// Has fetches that wait answered now, and from now on at once.
+    fn stop_waiting(&self);
+
+    /// Brings everything to the disk. Called once, after the last request.
+    fn close(&self) -> BoxFuture<'static, ()>;
+}

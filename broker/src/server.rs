@@ -1,0 +1,179 @@
+//! Listening, accepting and shutting down.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flymq_protocol::{ErrorCode, ProtocolError, frame};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::Result;
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::embedded::EmbeddedEngine;
+use crate::engine::Engine;
+use crate::session::Session;
+
+/// What all sessions of a broker share.
+pub(crate) struct Shared {
+    pub config: Config,
+    pub engine: Arc<dyn Engine>,
+    pub budget: Budget,
+    pub local_addr: SocketAddr,
+    stopping: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Sees `true` once the broker is to stop.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// The host that clients are told to connect to.
+    pub fn advertised_host(&self) -> String {
+        match &self.config.advertised_host {
+            Some(host) => host.clone(),
+            None => self.local_addr.ip().to_string(),
+        }
+    }
+}
+
+/// A running broker. Dropping it without [`shutdown`](Broker::shutdown) stops it too, as abruptly as
+/// a crash would: nothing acknowledged is lost.
+pub struct Broker {
+    shared: Arc<Shared>,
+    embedded: Arc<EmbeddedEngine>,
+    accepting: JoinHandle<()>,
+    sessions: Arc<Semaphore>,
+}
+
+impl Broker {
+    /// Opens the data folder and listens. Must be called within a tokio runtime with time and I/O
+    /// enabled, which serves the broker from then on.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_FAILED if the data folder cannot be used, because another broker has it or it is of
+    /// another version; INVALID_ARGUMENT if the address cannot be listened on.
+    pub async fn start(config: Config) -> Result<Self> {
+        if config.max_inflight_bytes < 2 * config.max_frame_bytes {
+            return Err(ProtocolError::new(
+                ErrorCode::InvalidArgument,
+                "max_inflight_bytes must be at least twice max_frame_bytes",
+            ));
+        }
+        let cannot_listen = |e: std::io::Error| {
+            ProtocolError::new(
+                ErrorCode::InvalidArgument,
+                format!("cannot listen on {}: {e}", config.listen),
+            )
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
+        let local_addr = listener.local_addr().map_err(cannot_listen)?;
+        let budget = Budget::new(config.max_inflight_bytes);
+        let opening = (config.clone(), budget.clone());
+        let embedded =
+            tokio::task::spawn_blocking(move || EmbeddedEngine::open(&opening.0, opening.1))
+                .await
+                .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
+        let embedded = Arc::new(embedded);
+        let sessions = Arc::new(Semaphore::new(config.max_connections));
+        let shared = Arc::new(Shared {
+            engine: embedded.clone(),
+            budget,
+            local_addr,
+            stopping: watch::Sender::new(false),
+            config,
+        });
+        tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+        let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
+        Ok(Self { shared, embedded, accepting, sessions })
+    }
+
+    /// The address that clients connect to, with the port that was taken.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local_addr
+    }
+
+    /// The storage engine, for tests that need more than the protocol offers.
+    pub fn engine(&self) -> &EmbeddedEngine {
+        &self.embedded
+    }
+
+    /// Stops accepting, lets requests under way finish within `shutdown_timeout`, and brings
+    /// everything to the disk.
+    pub async fn shutdown(self) {
+        self.accepting.abort();
+        self.shared.stopping.send_replace(true);
+        self.shared.engine.stop_waiting();
+        let all = u32::try_from(self.shared.config.max_connections).unwrap_or(u32::MAX);
+        let ended = self.sessions.acquire_many(all);
+        if tokio::time::timeout(self.shared.config.shutdown_timeout, ended).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        self.shared.engine.close().await;
+        tracing::info!("broker stopped");
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.shared.stopping.send_replace(true);
+        self.embedded.stop();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaphore>) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely. Those who have connections go on.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = sessions.clone().try_acquire_owned() else {
+            tokio::spawn(turn_away(stream, shared.config.max_connections));
+            continue;
+        };
+        if let Err(error) = prepare(&stream) {
+            tracing::debug!(%error, "cannot prepare a connection");
+            continue;
+        }
+        let session = Session::new(stream, shared.clone());
+        tokio::spawn(async move {
+            session.run().await;
+            drop(permit);
+        });
+    }
+}
+
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Says why before closing, which is more than a refused connection would.
+async fn turn_away(mut stream: TcpStream, limit: usize) {
+    let error = ProtocolError::new(
+        ErrorCode::TooManyConnections,
+        format!("the broker serves {limit} connections already"),
+    );
+    if let Ok(frame) = frame::encode_error(0, &error.to_reply()) {
+        let write = stream.write_all(&frame.parts[0]);
+        let _ = tokio::time::timeout(Duration::from_secs(1), write).await;
+    }
+}

@@ -1,0 +1,282 @@
+//! One connection: frames in, answers out.
+//!
+//! A session is one task. It reads frames, hands each to [`dispatch`], keeps the answers that are
+//! yet to come, and writes those at hand. While it writes it does not read, so a client that does
+//! not take its answers gets no further requests in: that is all the back-pressure there is.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use flymq_protocol::ProtocolError;
+use flymq_protocol::frame::{Frame, FrameHeader, HEADER_LEN};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::budget::Room;
+use crate::dispatch::{Answer, Outgoing, SessionState, dispatch, refuse};
+use crate::server::Shared;
+
+/// How many requests of one connection may be under way.
+const MAX_PENDING: usize = 256;
+/// Payloads up to this length take no room in the budget; [`MAX_PENDING`] bounds them.
+const FREE_OF_BUDGET: usize = 4096;
+/// What an idle connection keeps for reading.
+const IDLE_BUFFER: usize = 2048;
+/// How much is read at a time where no longer frame is known to come.
+const READ_AHEAD: usize = 64 << 10;
+/// The longest payload that is taken before HELLO.
+const STRANGER_FRAME: usize = 64 << 10;
+/// Bytes a second at which a frame must come in once its time is up.
+const LEAST_RATE: u64 = 64 << 10;
+/// How many parts are handed to the operating system in one call.
+const MAX_SLICES: usize = 64;
+
+/// A connection and its state.
+pub struct Session {
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    state: SessionState,
+    input: BytesMut,
+    output: VecDeque<Bytes>,
+    /// Room that answers in `output` take until they are written.
+    held: Vec<Room>,
+    pending: FuturesUnordered<BoxFuture<'static, Outgoing>>,
+    /// By when HELLO, or the rest of a frame, must have come.
+    deadline: Option<Instant>,
+}
+
+/// What is to be done with the input next.
+enum Step {
+    Frame(Frame, Option<Room>),
+    /// A frame whose payload is no message. The next frame can be told from it all the same.
+    Malformed(ProtocolError),
+    /// A payload of this many bytes has to take room first.
+    NeedsRoom(usize),
+    NeedsInput,
+}
+
+impl Session {
+    pub fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+        Self {
+            stream,
+            state: SessionState { greeted: false, nonce: rand::random() },
+            input: BytesMut::with_capacity(IDLE_BUFFER),
+            output: VecDeque::new(),
+            held: Vec::new(),
+            pending: FuturesUnordered::new(),
+            deadline: Some(Instant::now() + shared.config.io_timeout),
+            shared,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub async fn run(mut self) {
+        if let Err(error) = self.serve().await {
+            // A lost or idle connection is no event; clients come and go.
+            tracing::debug!(%error, "session ended");
+        }
+    }
+
+    async fn serve(&mut self) -> io::Result<()> {
+        let mut stopping = self.shared.stopping();
+        let mut room = None;
+        loop {
+            match self.step(&mut room) {
+                Ok(Step::Frame(frame, room)) => {
+                    let answer = dispatch(&self.shared, &mut self.state, frame, room);
+                    if self.take(answer) {
+                        continue;
+                    }
+                }
+                Ok(Step::Malformed(error)) => {
+                    if self.take(refuse(0, error)) {
+                        continue;
+                    }
+                }
+                Ok(Step::NeedsRoom(bytes)) => {
+                    self.flush().await?;
+                    let budget = self.shared.budget.clone();
+                    tokio::select! {
+                        taken = budget.take(bytes) => room = Some(taken),
+                        Some(outgoing) = self.pending.next() => self.put(outgoing),
+                    }
+                    continue;
+                }
+                Ok(Step::NeedsInput) => {}
+                Err(error) => {
+                    self.take(refuse(0, error));
+                    self.flush().await?;
+                    return self.linger().await;
+                }
+            }
+            self.flush().await?;
+            if *stopping.borrow() && self.pending.is_empty() {
+                return Ok(());
+            }
+            let may_read = self.pending.len() < MAX_PENDING;
+            let deadline = self.deadline;
+            tokio::select! {
+                read = read_some(&mut self.stream, &mut self.input), if may_read => {
+                    match read? {
+                        0 => return Ok(()),
+                        bytes => self.extend_deadline(bytes),
+                    }
+                }
+                Some(outgoing) = self.pending.next() => {
+                    self.put(outgoing);
+                    // Whatever else has become ready goes out in the same write.
+                    while let Some(Some(outgoing)) = futures_util::FutureExt::now_or_never(self.pending.next()) {
+                        self.put(outgoing);
+                    }
+                }
+                _ = stopping.changed() => {}
+                () = sleep_until(deadline) => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "HELLO or a frame did not come in time"));
+                }
+            }
+        }
+    }
+
+    /// Takes the next frame out of the input, if it is there. An error means that the framing is
+    /// lost.
+    fn step(&mut self, room: &mut Option<Room>) -> Result<Step, ProtocolError> {
+        let Some(header) = self.input.first_chunk::<HEADER_LEN>() else {
+            self.rest();
+            return Ok(Step::NeedsInput);
+        };
+        let limit = match self.state.greeted {
+            true => self.shared.config.max_frame_bytes,
+            false => self.shared.config.max_frame_bytes.min(STRANGER_FRAME),
+        };
+        let header = FrameHeader::parse(header, limit)?;
+        if header.length > FREE_OF_BUDGET && room.is_none() {
+            match self.shared.budget.try_take(header.length) {
+                Some(taken) => *room = Some(taken),
+                None => return Ok(Step::NeedsRoom(header.length)),
+            }
+        }
+        let missing = (HEADER_LEN + header.length).saturating_sub(self.input.len());
+        if missing > 0 {
+            self.input.reserve(missing);
+            if self.deadline.is_none() {
+                self.deadline = Some(Instant::now() + self.shared.config.io_timeout);
+            }
+            return Ok(Step::NeedsInput);
+        }
+        if self.state.greeted {
+            self.deadline = None;
+        }
+        self.input.advance(HEADER_LEN);
+        let payload = self.input.split_to(header.length).freeze();
+        Ok(match Frame::new(header.opcode, payload) {
+            Ok(frame) => Step::Frame(frame, room.take()),
+            Err(error) => {
+                *room = None;
+                Step::Malformed(error)
+            }
+        })
+    }
+
+    /// Gives a long frame more time as it comes in, at the least rate that is put up with.
+    fn extend_deadline(&mut self, read: usize) {
+        if let Some(deadline) = self.deadline.as_mut().filter(|_| self.state.greeted) {
+            *deadline += Duration::from_micros(read as u64 * 1_000_000 / LEAST_RATE);
+        }
+    }
+
+    /// Between frames a connection keeps little memory.
+    fn rest(&mut self) {
+        if self.input.is_empty() {
+            if self.state.greeted {
+                self.deadline = None;
+            }
+            if self.input.capacity() > READ_AHEAD {
+                self.input = BytesMut::with_capacity(IDLE_BUFFER);
+            }
+        }
+    }
+
+    /// Keeps an answer. Returns whether there is room for more before the next write.
+    fn take(&mut self, answer: Answer) -> bool {
+        match answer {
+            Answer::Ready(outgoing) => self.put(outgoing),
+            Answer::Later(answer) => self.pending.push(answer),
+        }
+        self.output.len() < MAX_SLICES && self.pending.len() < MAX_PENDING
+    }
+
+    fn put(&mut self, outgoing: Outgoing) {
+        self.output.extend(outgoing.frame.parts);
+        self.held.extend(outgoing.room);
+    }
+
+    /// Writes all answers at hand. A client that takes none for a while is cut off.
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(&self.output) {
+                *slice = IoSlice::new(part);
+                count += 1;
+            }
+            let write = self.stream.write_vectored(&slices[..count]);
+            let mut written =
+                tokio::time::timeout(self.shared.config.io_timeout, write).await.map_err(
+                    |_| io::Error::new(io::ErrorKind::TimedOut, "the client takes no answers"),
+                )??;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            while let Some(part) = self.output.front_mut() {
+                if written < part.len() {
+                    part.advance(written);
+                    break;
+                }
+                written -= part.len();
+                self.output.pop_front();
+            }
+        }
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Ends the connection so that the last answer arrives: closing with unread input would make the
+    /// operating system throw it away.
+    async fn linger(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        let drain = async {
+            let mut sink = [0; 4096];
+            let mut left = 1 << 20;
+            while left > 0 {
+                match self.stream.read(&mut sink).await {
+                    Ok(read @ 1..) => left -= read.min(left),
+                    _ => break,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(1), drain).await;
+        Ok(())
+    }
+}
+
+async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<usize> {
+    if input.capacity() == input.len() {
+        // What came filled the buffer, so there is probably more.
+        input.reserve(READ_AHEAD);
+    }
+    stream.read_buf(input).await
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
