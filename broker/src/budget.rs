@@ -2,6 +2,7 @@
 //! exhaust the broker's memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -26,12 +27,14 @@ impl Room {
 pub struct Budget {
     units: Arc<Semaphore>,
     total: usize,
+    /// How many tasks wait for room.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Budget {
     pub fn new(bytes: usize) -> Self {
         let total = bytes.div_ceil(UNIT);
-        Self { units: Arc::new(Semaphore::new(total)), total }
+        Self { units: Arc::new(Semaphore::new(total)), total, waiting: Arc::default() }
     }
 
     fn units(&self, bytes: usize) -> u32 {
@@ -40,6 +43,14 @@ impl Budget {
 
     /// Waits for room for `bytes`; more than the whole budget counts as the whole.
     pub async fn take(&self, bytes: usize) -> Room {
+        struct Waiting<'a>(&'a AtomicUsize);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Relaxed);
+            }
+        }
+        self.waiting.fetch_add(1, Relaxed);
+        let _waiting = Waiting(&self.waiting);
         let permit = self.units.clone().acquire_many_owned(self.units(bytes)).await;
         Room { permit: permit.expect("the budget's semaphore is never closed") }
     }
@@ -51,16 +62,15 @@ impl Budget {
     }
 
     /// Takes room for at most `most` bytes, less where the budget is short, but not below `least`.
+    /// A quarter of what is left is the most that one taker gets, so that a few slow ones cannot
+    /// hold it all.
     pub fn try_take_up_to(&self, most: usize, least: usize) -> Option<Room> {
-        let mut bytes = most.max(least);
-        loop {
-            if let Some(room) = self.try_take(bytes) {
-                return Some(room);
-            }
-            if bytes <= least {
-                return None;
-            }
-            bytes = (bytes / 2).max(least);
-        }
+        let share = self.units.available_permits() * UNIT / 4;
+        self.try_take(most.min(share).max(least))
+    }
+
+    /// Whether someone waits for room that others hold.
+    pub fn is_short(&self) -> bool {
+        self.waiting.load(Relaxed) > 0
     }
 }

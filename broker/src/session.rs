@@ -35,6 +35,8 @@ const READ_AHEAD: usize = 64 << 10;
 const STRANGER_FRAME: usize = 64 << 10;
 /// Bytes a second at which a frame must come in once its time is up.
 const LEAST_RATE: u64 = 64 << 10;
+/// How often a write that makes no progress looks whether others wait for the memory it holds.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// How many parts are handed to the operating system in one call.
 const MAX_SLICES: usize = 64;
 
@@ -227,10 +229,7 @@ impl Session {
                 count += 1;
             }
             let write = self.stream.write_vectored(&slices[..count]);
-            let mut written =
-                tokio::time::timeout(self.shared.config.io_timeout, write).await.map_err(
-                    |_| io::Error::new(io::ErrorKind::TimedOut, "the client takes no answers"),
-                )??;
+            let mut written = patiently(&self.shared, write).await?;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -263,6 +262,26 @@ impl Session {
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), drain).await;
         Ok(())
+    }
+}
+
+/// Waits for a write, for as long as the client's slowness is put up with: less where what it does
+/// not take keeps others waiting.
+async fn patiently(
+    shared: &Shared,
+    write: impl Future<Output = io::Result<usize>>,
+) -> io::Result<usize> {
+    let mut write = std::pin::pin!(write);
+    let deadline = Instant::now() + shared.config.io_timeout;
+    loop {
+        let look = deadline.min(Instant::now() + LOOK_AROUND);
+        match tokio::time::timeout_at(look, &mut write).await {
+            Ok(written) => return written,
+            Err(_) if look < deadline && !shared.budget.is_short() => {}
+            Err(_) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no answers"));
+            }
+        }
     }
 }
 

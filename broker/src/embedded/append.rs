@@ -123,6 +123,15 @@ impl Appender {
 
     /// Commits queued appends until [`close`](Self::close). Runs on a thread of its own.
     pub fn run(&self) {
+        /// However the thread ends, nobody is left waiting for it.
+        struct Ended<'a>(&'a Appender);
+        impl Drop for Ended<'_> {
+            fn drop(&mut self) {
+                self.0.close();
+                self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+        }
+        let _ended = Ended(self);
         loop {
             let group = {
                 let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

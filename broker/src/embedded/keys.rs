@@ -66,7 +66,7 @@ impl BatchHead {
     }
 
     pub fn base_offset(&self) -> u64 {
-        self.last_offset - u64::from(self.count) + 1
+        self.last_offset - u64::from(self.count - 1)
     }
 
     pub fn encode(&self) -> Bytes {

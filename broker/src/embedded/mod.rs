@@ -175,14 +175,14 @@ impl Inner {
         let topic = self.topics.find(&request.topic)?;
         let partition = topic.partition(request.partition)?;
         let batch = request.batch;
+        let max_record = topic.config().max_record_bytes as usize;
+        let max_timestamp = batch.validate(batch::DEFAULT_MAX_RAW, max_record)?;
         if batch.transactional {
             return Err(ProtocolError::new(
                 ErrorCode::UnsupportedOperation,
                 "this broker does not offer transactions",
             ));
         }
-        let max_record = topic.config().max_record_bytes as usize;
-        let max_timestamp = batch.validate(batch::DEFAULT_MAX_RAW, max_record)?;
         let issued = self.producer_ids.lock().unwrap_or_else(PoisonError::into_inner).reserved;
         if batch.producer_id >= issued {
             return Err(ProtocolError::new(
