@@ -1,3 +1,5 @@
-//! The `flymq` command.
+//! The `flymq` command; see the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    flymq_cli::run(std::env::args_os())
+}

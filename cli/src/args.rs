@@ -1,0 +1,63 @@
+//! The command line. Every option can also be given as a `FLYMQ_*` variable, where one is named.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// FlyMQ: a message broker and its tools.
+#[derive(Debug, Parser)]
+#[command(name = "flymq", version, disable_help_subcommand = true)]
+pub struct Args {
+    /// What to log on standard error: error, warn, info, debug or trace, also by module
+    #[arg(long, global = true, env = "FLYMQ_LOG", default_value = "warn")]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
+    Broker(BrokerOptions),
+}
+
+/// Options of `flymq broker`.
+#[derive(Debug, clap::Args)]
+pub struct BrokerOptions {
+    /// Folder for everything that is stored; created if missing
+    #[arg(long, env = "FLYMQ_DATA_DIR", default_value = "flymq-data")]
+    pub data_dir: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "FLYMQ_LISTEN", default_value = "127.0.0.1:9092")]
+    pub listen: SocketAddr,
+    /// Host name that clients are told to connect to, if not the listening address
+    #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
+    pub advertised_host: Option<String>,
+    /// When a produce is acknowledged: after an fsync, or once the operating system has it
+    #[arg(long, env = "FLYMQ_DURABILITY", default_value = "fsync")]
+    pub durability: DurabilityArg,
+    /// How many connections are served at a time
+    #[arg(long, default_value_t = 10_000)]
+    pub max_connections: usize,
+    /// The longest frame payload that is taken, in bytes
+    #[arg(long, default_value_t = 32 << 20)]
+    pub max_frame_bytes: usize,
+    /// Bytes that all connections together may have in flight
+    #[arg(long, default_value_t = 64 << 20)]
+    pub max_inflight_bytes: usize,
+    /// Free bytes on the disk below which writes are refused
+    #[arg(long, default_value_t = 256 << 20)]
+    pub min_free_bytes: u64,
+}
+
+/// When a produce is acknowledged.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DurabilityArg {
+    /// After the records reached the disk
+    Fsync,
+    /// After the records were handed to the operating system
+    Os,
+}

@@ -1,0 +1,46 @@
+//! `flymq broker`.
+
+use std::io::Write;
+
+use anyhow::{Context, anyhow};
+use flymq_broker::{Broker, Config, Durability};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{BrokerOptions, DurabilityArg};
+
+pub fn run(options: BrokerOptions) -> anyhow::Result<()> {
+    let config = Config {
+        data_dir: options.data_dir,
+        listen: options.listen,
+        advertised_host: options.advertised_host,
+        durability: match options.durability {
+            DurabilityArg::Fsync => Durability::Fsync,
+            DurabilityArg::Os => Durability::Os,
+        },
+        max_connections: options.max_connections,
+        max_frame_bytes: options.max_frame_bytes,
+        max_inflight_bytes: options.max_inflight_bytes,
+        min_free_bytes: options.min_free_bytes,
+        ..Config::default()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
+        let broker = Broker::start(config)
+            .await
+            .map_err(|e| anyhow!("{}\nhint: {}", e.message, e.code.hint()))?;
+        // Whoever starts a broker on port 0 reads this line.
+        println!("listening on {}", broker.local_addr());
+        std::io::stdout().flush().context("cannot write to standard output")?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        broker.shutdown().await;
+        Ok(())
+    })
+}
