@@ -65,11 +65,12 @@ async fn send_all(
     ledger: &mut Ledger,
 ) -> anyhow::Result<()> {
     let mut chunks = source.start();
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut line_number = 0;
     loop {
         let chunk = tokio::select! {
             chunk = chunks.recv() => chunk,
-            interrupted = tokio::signal::ctrl_c() => {
+            interrupted = &mut interrupted => {
                 interrupted?;
                 anyhow::bail!("interrupted after line {line_number}");
             }
