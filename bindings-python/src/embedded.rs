@@ -1,7 +1,7 @@
 //! A broker inside the Python process.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flymq_broker::{Broker, Config, Durability};
 use pyo3::exceptions::PyValueError;
@@ -10,7 +10,7 @@ use pyo3::sync::MutexExt;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-use crate::at_exit;
+use crate::at_exit::{self, Close};
 use crate::bound::ProcessBound;
 use crate::errors;
 use crate::wait::Host;
@@ -97,8 +97,8 @@ impl EmbeddedBroker {
 
     /// The folder with its data.
     #[getter]
-    fn data_dir(&self) -> String {
-        self.data_dir.to_string_lossy().into_owned()
+    fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// Stop the broker: requests under way end, the data is safe on the disk. Harmless when closed.
@@ -120,7 +120,7 @@ impl EmbeddedBroker {
     }
 }
 
-impl at_exit::Close for Running {
+impl Close for Running {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         // The task goes on in the background where a signal ends the wait for it.
         let Some(parts) = self.parts.lock_py_attached(py).map_or(None, |mut parts| parts.take())

@@ -29,6 +29,16 @@ pub fn from_broker(error: ProtocolError) -> PyErr {
     from_entry(error.code, &error.message)
 }
 
+/// The exception for a panic.
+pub fn panicked(message: &str) -> PyErr {
+    from_entry(ErrorCode::Panic, message)
+}
+
+/// The exception for a task that did not end by itself.
+pub fn from_join(error: tokio::task::JoinError) -> PyErr {
+    panicked(&error.to_string())
+}
+
 /// The exception for a value from before a fork.
 pub fn forked() -> PyErr {
     Python::attach(|py| {

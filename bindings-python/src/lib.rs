@@ -18,12 +18,12 @@
 mod at_exit;
 mod bound;
 mod cli;
-mod client;
+// mod client;
 mod convert;
 mod embedded;
 mod errors;
 mod messages;
-mod producer;
+// mod producer;
 mod wait;
 
 use pyo3::prelude::*;
@@ -36,11 +36,11 @@ mod _native {
     #[pymodule_export]
     use super::{
         cli::cli,
-        client::FlyMQClient,
+        // client::FlyMQClient,
         embedded::EmbeddedBroker,
         errors::error_table,
         messages::{Message, RecordMetadata},
-        producer::{Delivery, Producer},
+        // producer::{Delivery, Producer},
     };
 
     #[pymodule_init]

@@ -126,16 +126,12 @@ impl Message {
 }
 
 /// Where a record was stored.
-#[pyclass(module = "flymq", frozen, eq, hash, get_all)]
+#[pyclass(module = "flymq", frozen, eq, hash)]
 #[derive(PartialEq, Eq, Hash)]
 pub struct RecordMetadata {
-    /// The topic.
     pub topic: Arc<str>,
-    /// The partition, from 0.
     pub partition: u32,
-    /// The position in the partition, from 0.
     pub offset: u64,
-    /// Milliseconds since 1970.
     pub timestamp: i64,
 }
 
@@ -144,6 +140,30 @@ impl RecordMetadata {
     #[new]
     fn new(topic: &str, partition: u32, offset: u64, timestamp: i64) -> Self {
         Self { topic: topic.into(), partition, offset, timestamp }
+    }
+
+    /// The topic.
+    #[getter]
+    fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The partition, from 0.
+    #[getter]
+    fn partition(&self) -> u32 {
+        self.partition
+    }
+
+    /// The position in the partition, from 0.
+    #[getter]
+    fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Milliseconds since 1970.
+    #[getter]
+    fn timestamp(&self) -> i64 {
+        self.timestamp
     }
 
     fn __repr__(&self) -> String {
