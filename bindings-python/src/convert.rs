@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use flymq_core::Record;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyMemoryView, PyString};
@@ -79,5 +80,65 @@ impl<'py> FromPyObject<'_, 'py> for Seconds {
         Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| {
             PyValueError::new_err(format!("expected seconds, zero or more, not {seconds}"))
         })
+    }
+}
+
+/// An iterable of (key, data) pairs.
+pub struct Records(pub Vec<Record>);
+
+impl<'py> FromPyObject<'_, 'py> for Records {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let mut records = Vec::with_capacity(value.len().unwrap_or_default());
+        for (index, pair) in value.try_iter()?.enumerate() {
+            let (key, data) = pair?.extract::<(Option<Data>, Option<Data>)>().map_err(|error| {
+                let why = error.value(value.py());
+                PyTypeError::new_err(format!("record {index} is not a (key, data) pair: {why}"))
+            })?;
+            records.push(record(data, key, None, None, None));
+        }
+        Ok(Self(records))
+    }
+}
+
+/// A record of the core.
+pub fn record(
+    data: Option<Data>,
+    key: Option<Data>,
+    headers: Option<Headers>,
+    partition: Option<u32>,
+    timestamp: Option<i64>,
+) -> Record {
+    let mut record = data.map_or_else(Record::default, |data| Record::new(data.0));
+    if let Some(key) = key {
+        record = record.key(key.0);
+    }
+    if let Some(headers) = headers {
+        record = record.headers(headers.0);
+    }
+    if let Some(partition) = partition {
+        record = record.partition(partition);
+    }
+    match timestamp {
+        Some(timestamp) => record.timestamp(timestamp),
+        None => record,
+    }
+}
+
+/// "host:port,…", or a sequence of "host:port".
+pub struct Addresses(pub String);
+
+impl<'py> FromPyObject<'_, 'py> for Addresses {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = value.cast::<PyString>() {
+            return Ok(Self(text.to_str()?.to_owned()));
+        }
+        let list: Vec<String> = value.extract().map_err(|_| {
+            PyTypeError::new_err("expected \"host:port,…\" or a sequence of \"host:port\"")
+        })?;
+        Ok(Self(list.join(",")))
     }
 }

@@ -2,18 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use flymq_broker::{Broker, Config, Durability};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
-use std::sync::{Arc, Mutex};
+use pyo3::types::PyType;
 use tempfile::TempDir;
 
-use crate::at_exit::{self, Close};
-use crate::bound::ProcessBound;
-use crate::errors;
-use crate::wait::Host;
+use crate::at_exit::patience_after;
+use crate::handle::{Handle, Resource};
+use crate::wait::{Host, in_time};
+
+/// Threads that serve all connections.
+const THREADS: usize = 2;
 
 /// A FlyMQ broker inside this process, listening on 127.0.0.1.
 ///
@@ -26,13 +29,13 @@ use crate::wait::Host;
 pub struct EmbeddedBroker {
     address: SocketAddr,
     data_dir: PathBuf,
-    running: ProcessBound<Arc<Running>>,
+    handle: Arc<Handle<Running>>,
 }
 
-/// What a broker has until it is closed.
+/// What there is of a broker until it is closed.
 struct Running {
-    host: Host,
     parts: Mutex<Option<Parts>>,
+    host: Host,
 }
 
 struct Parts {
@@ -73,14 +76,11 @@ impl EmbeddedBroker {
             durability,
             ..Config::default()
         };
-        let host = Host::new()?;
-        let broker =
-            host.wait(py, async { Broker::start(config).await.map_err(errors::from_broker) })?;
+        let host = Host::new(THREADS)?;
+        let broker = host.wait(py, Broker::start(config))?;
         let address = broker.local_addr();
         let parts = Mutex::new(Some(Parts { broker, temporary }));
-        let running = Arc::new(Running { host, parts });
-        at_exit::register(&running);
-        Ok(Self { address, data_dir, running: ProcessBound::new(running) })
+        Ok(Self { address, data_dir, handle: Handle::new(Running { parts, host }) })
     }
 
     /// Where clients connect to, as "host:port".
@@ -103,16 +103,23 @@ impl EmbeddedBroker {
 
     /// Stop the broker: requests under way end, the data is safe on the disk. Harmless when closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.running.get()?.close(py)
+        self.handle.close(py, None)
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }
 
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
-        self.close(py)
+    #[pyo3(signature = (exc_type=None, exc_value=None, traceback=None))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: Option<&Bound<'_, PyType>>,
+        exc_value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let _ = (exc_value, traceback);
+        self.handle.close(py, patience_after(exc_type)?)
     }
 
     fn __repr__(&self) -> String {
@@ -120,18 +127,19 @@ impl EmbeddedBroker {
     }
 }
 
-impl Close for Running {
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        // The task goes on in the background where a signal ends the wait for it.
-        let Some(parts) = self.parts.lock_py_attached(py).map_or(None, |mut parts| parts.take())
-        else {
+impl Resource for Running {
+    const NAME: &'static str = "broker";
+
+    fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
+        let Some(parts) = self.parts.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return Ok(());
         };
+        // A task of its own, so that it goes on where a signal ends the wait for it.
         let done = self.host.spawn(async move {
             parts.broker.shutdown().await;
             // Removes the temporary folder.
             drop(parts.temporary);
         });
-        self.host.wait(py, async { done.await.map_err(errors::from_join) })
+        self.host.wait(py, in_time(timeout, "close", done))
     }
 }

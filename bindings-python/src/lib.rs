@@ -5,25 +5,27 @@
 //! | [`client`] | `FlyMQClient` |
 //! | [`producer`] | `Producer`, `Delivery` |
 //! | [`messages`] | `Message`, `RecordMetadata` |
+//! | [`topics`] | `TopicDescription`, `PartitionDescription` |
 //! | [`embedded`] | `EmbeddedBroker` |
 //! | [`cli`] | the `flymq` command |
 //! | [`convert`] | Python values → what the core takes |
 //! | [`errors`] | errors → the exceptions of `flymq.errors` |
 //! | [`wait`] | waiting: GIL released, signals answered, panics caught |
-//! | [`bound`] | fork safety |
+//! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Nothing here decides anything: values are converted, the core is called, errors are mapped.
 
 mod at_exit;
-mod bound;
 mod cli;
-// mod client;
+mod client;
 mod convert;
 mod embedded;
 mod errors;
+mod handle;
 mod messages;
-// mod producer;
+mod producer;
+mod topics;
 mod wait;
 
 use pyo3::prelude::*;
@@ -36,11 +38,13 @@ mod _native {
     #[pymodule_export]
     use super::{
         cli::cli,
-        // client::FlyMQClient,
+        client::FlyMQClient,
         embedded::EmbeddedBroker,
         errors::error_table,
         messages::{Message, RecordMetadata},
-        // producer::{Delivery, Producer},
+        producer::{Delivery, Producer},
+        topics::{PartitionDescription, TopicDescription},
+        wait::_panic,
     };
 
     #[pymodule_init]

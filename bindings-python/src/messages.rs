@@ -1,6 +1,6 @@
 //! What comes back: messages, and where a record was stored.
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use pyo3::prelude::*;
@@ -18,15 +18,14 @@ const SHOWN: usize = 64;
 /// `headers` are made anew each time they are read. Messages of one fetch share the memory that
 /// they arrived in: it is freed with the last of them.
 #[pyclass(module = "flymq", frozen, eq, hash)]
-#[derive(PartialEq, Eq, Hash)]
-pub struct Message {
-    pub topic: Arc<str>,
-    pub partition: u32,
-    pub offset: u64,
-    pub key: Option<Bytes>,
-    pub value: Option<Bytes>,
-    pub headers: Vec<(String, Option<Bytes>)>,
-    pub timestamp: i64,
+#[derive(PartialEq, Eq)]
+pub struct Message(pub flymq_core::Message);
+
+/// Equal messages have one place; that different ones share it is rare.
+impl Hash for Message {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.0.topic, self.0.partition, self.0.offset).hash(state);
+    }
 }
 
 #[pymethods]
@@ -42,84 +41,87 @@ impl Message {
         headers: Option<Headers>,
         timestamp: i64,
     ) -> Self {
-        Self {
+        Self(flymq_core::Message {
             topic: topic.into(),
             partition,
             offset,
+            timestamp,
             key: bytes(key),
             value: bytes(value),
             headers: headers.unwrap_or_default().0,
-            timestamp,
-        }
+        })
     }
 
     /// The topic.
     #[getter]
     fn topic(&self) -> &str {
-        &self.topic
+        &self.0.topic
     }
 
     /// The partition, from 0.
     #[getter]
     fn partition(&self) -> u32 {
-        self.partition
+        self.0.partition
     }
 
     /// The position in the partition, from 0.
     #[getter]
     fn offset(&self) -> u64 {
-        self.offset
+        self.0.offset
     }
 
     /// The key, or None.
     #[getter]
     fn key<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        to_python(py, &self.key)
+        to_python(py, &self.0.key)
     }
 
     /// The value, or None.
     #[getter]
     fn value<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        to_python(py, &self.value)
+        to_python(py, &self.0.value)
     }
 
     /// Pairs of name and value, in the order in which they were sent.
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.headers.iter().map(|(name, value)| (name, to_python(py, value))))
+        PyTuple::new(py, self.0.headers.iter().map(|(name, value)| (name, to_python(py, value))))
     }
 
     /// Milliseconds since 1970.
     #[getter]
     fn timestamp(&self) -> i64 {
-        self.timestamp
+        self.0.timestamp
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let headers = match self.headers.is_empty() {
+        let headers = match self.0.headers.is_empty() {
             true => String::new(),
             false => format!(", headers={}", self.headers(py)?.repr()?),
         };
         Ok(format!(
             "Message(topic='{}', partition={}, offset={}, key={}, value={}{headers}, timestamp={})",
-            self.topic,
-            self.partition,
-            self.offset,
-            shown(py, &self.key)?,
-            shown(py, &self.value)?,
-            self.timestamp
+            self.0.topic,
+            self.0.partition,
+            self.0.offset,
+            shown(py, &self.0.key)?,
+            shown(py, &self.0.value)?,
+            self.0.timestamp
         ))
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let fields = (
             self.topic(),
-            self.partition,
-            self.offset,
+            self.0.partition,
+            self.0.offset,
             self.key(py),
             self.value(py),
             self.headers(py)?,
-            self.timestamp,
+            self.0.timestamp,
         );
         Ok((py.get_type::<Self>().into_any(), fields.into_pyobject(py)?))
     }
@@ -127,54 +129,58 @@ impl Message {
 
 /// Where a record was stored.
 #[pyclass(module = "flymq", frozen, eq, hash)]
-#[derive(PartialEq, Eq, Hash)]
-pub struct RecordMetadata {
-    pub topic: Arc<str>,
-    pub partition: u32,
-    pub offset: u64,
-    pub timestamp: i64,
+#[derive(PartialEq, Eq)]
+pub struct RecordMetadata(pub flymq_core::RecordMetadata);
+
+impl Hash for RecordMetadata {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.0.topic, self.0.partition, self.0.offset).hash(state);
+    }
 }
 
 #[pymethods]
 impl RecordMetadata {
     #[new]
     fn new(topic: &str, partition: u32, offset: u64, timestamp: i64) -> Self {
-        Self { topic: topic.into(), partition, offset, timestamp }
+        Self(flymq_core::RecordMetadata { topic: topic.into(), partition, offset, timestamp })
     }
 
     /// The topic.
     #[getter]
     fn topic(&self) -> &str {
-        &self.topic
+        &self.0.topic
     }
 
     /// The partition, from 0.
     #[getter]
     fn partition(&self) -> u32 {
-        self.partition
+        self.0.partition
     }
 
     /// The position in the partition, from 0.
     #[getter]
     fn offset(&self) -> u64 {
-        self.offset
+        self.0.offset
     }
 
     /// Milliseconds since 1970.
     #[getter]
     fn timestamp(&self) -> i64 {
-        self.timestamp
+        self.0.timestamp
     }
 
     fn __repr__(&self) -> String {
         format!(
             "RecordMetadata(topic='{}', partition={}, offset={}, timestamp={})",
-            self.topic, self.partition, self.offset, self.timestamp
+            self.0.topic, self.0.partition, self.0.offset, self.0.timestamp
         )
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let fields = (&*self.topic, self.partition, self.offset, self.timestamp);
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let fields = (&*self.0.topic, self.0.partition, self.0.offset, self.0.timestamp);
         Ok((py.get_type::<Self>().into_any(), fields.into_pyobject(py)?))
     }
 }

@@ -123,7 +123,7 @@ def test_offsets_by_position_and_by_time(
     assert (client.earliest(topic, 1), client.latest(topic, 1)) == (0, 3)
     assert client.offset_at(topic, 1500, 1) == 1
     assert client.offset_at(topic, 9999, 1) == 3
-    assert client.list_offsets(topic) == {0: (0, 0), 1: (0, 3)}
+    assert client.list_offsets(topic, [1, 0]) == [(0, 3), (0, 0)]
 
 
 def test_topics_are_created_listed_described_and_deleted(client: FlyMQClient) -> None:
@@ -131,9 +131,17 @@ def test_topics_are_created_listed_described_and_deleted(client: FlyMQClient) ->
     assert client.create_topic("admin", 2, if_not_exists=True) is False
     assert client.list_topics()["admin"] == 2
     description = client.describe_topic("admin")
-    assert (description.name, description.partitions) == ("admin", 2)
+    assert (description.name, description.bytes) == ("admin", 0)
     assert description.config["retention_ms"] == "60000"
-    assert client.add_partitions("admin", 3) == 3
+    assert [(p.partition, p.earliest, p.latest) for p in description.partitions] == [
+        (0, 0, 0),
+        (1, 0, 0),
+    ]
+    assert client.alter_topic("admin", {"retention_ms": "70000"})["retention_ms"] == "70000"
+    default = client.alter_topic("admin", {"retention_ms": None})["retention_ms"]
+    assert default not in ("60000", "70000")
+    client.add_partitions("admin", 3)
+    assert client.partition_count("admin") == 3
     client.delete_topic("admin")
     assert "admin" not in client.list_topics()
 

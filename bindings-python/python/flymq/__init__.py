@@ -18,8 +18,10 @@ from flymq._native import (
     EmbeddedBroker,
     FlyMQClient,
     Message,
+    PartitionDescription,
     Producer,
     RecordMetadata,
+    TopicDescription,
     __version__,
 )
 from flymq.errors import (
@@ -120,6 +122,7 @@ __all__ = [
     "OutOfOrderSequenceError",
     "OverloadedError",
     "PanicError",
+    "PartitionDescription",
     "Producer",
     "ProducerFencedError",
     "ProtocolError",
@@ -133,6 +136,7 @@ __all__ = [
     "StorageFailedError",
     "StorageFullError",
     "TooManyConnectionsError",
+    "TopicDescription",
     "TopicError",
     "TopicExistsError",
     "TransactionError",
