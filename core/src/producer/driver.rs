@@ -224,6 +224,7 @@ impl Inner {
                 }
                 self.dispatch(partition);
             }
+            Err(error) if error.is(ErrorCode::Closed) => self.abandon(),
             Err(error) => {
                 tracing::debug!(%error, "cannot send yet");
                 partition.lock().failures += 1;
