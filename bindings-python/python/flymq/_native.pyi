@@ -11,6 +11,21 @@ from typing_extensions import Buffer, Self, TypeAlias
 _Data: TypeAlias = str | Buffer
 _Headers: TypeAlias = Mapping[str, _Data | None] | Iterable[tuple[str, _Data | None]]
 
+__all__ = [
+    "cli",
+    "FlyMQClient",
+    "EmbeddedBroker",
+    "error_table",
+    "Message",
+    "RecordMetadata",
+    "Delivery",
+    "Producer",
+    "PartitionDescription",
+    "TopicDescription",
+    "_panic",
+    "__version__",
+]
+
 __version__: str
 
 class _Metrics(TypedDict):
