@@ -38,7 +38,10 @@ impl Resource for Connected {
     const NAME: &'static str = "client";
 
     fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        let close = async { Ok::<_, Failure>(self.client.close().await) };
+        let close = async {
+            self.client.close().await;
+            Ok::<_, Failure>(())
+        };
         self.host.wait(py, in_time(timeout, "close", close))
     }
 }

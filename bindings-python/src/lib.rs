@@ -16,6 +16,9 @@
 //!
 //! Nothing here decides anything: values are converted, the core is called, errors are mapped.
 
+// Python's keyword arguments are arguments here.
+#![allow(clippy::too_many_arguments)]
+
 mod at_exit;
 mod cli;
 mod client;

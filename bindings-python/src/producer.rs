@@ -16,7 +16,7 @@ use crate::convert::{Addresses, Data, Headers, Seconds, record};
 use crate::errors;
 use crate::handle::{Handle, ProcessBound, Resource};
 use crate::messages::RecordMetadata;
-use crate::wait::in_time;
+use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for what was sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -144,7 +144,10 @@ impl Producer {
     #[pyo3(signature = (timeout=None))]
     fn flush(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         let this = self.handle.get()?;
-        let flush = async { Ok::<_, flymq_core::Error>(this.producer.flush().await) };
+        let flush = async {
+            this.producer.flush().await;
+            Ok::<_, Failure>(())
+        };
         this.client.host.wait(py, in_time(timeout.map(|s| s.0), "flush", flush))
     }
 

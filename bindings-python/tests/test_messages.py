@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flymq import Message, RecordMetadata
+from helpers import naming
 
 
 def message(**changes: Any) -> Message:
@@ -82,9 +83,9 @@ def test_repr_is_readable_and_bounded() -> None:
 
 
 def test_wrong_types_name_the_argument() -> None:
-    with pytest.raises(TypeError, match="'value'"):
+    with pytest.raises(TypeError, match=naming("value")):
         message(value=1)
-    with pytest.raises(TypeError, match="'headers'"):
+    with pytest.raises(TypeError, match=naming("headers")):
         message(headers=[("trace", 1)])
     with pytest.raises(OverflowError):
         message(offset=-1)
