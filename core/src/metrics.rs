@@ -16,6 +16,7 @@ pub(crate) struct Metrics {
     requests: AtomicU64,
     retries: AtomicU64,
     buffered_bytes: AtomicI64,
+    prefetched_bytes: AtomicI64,
     sent_records: AtomicU64,
     consumed_records: AtomicU64,
     errors: Mutex<BTreeMap<u16, u64>>,
@@ -36,6 +37,8 @@ pub struct MetricsSnapshot {
     pub errors: BTreeMap<u16, u64>,
     /// Bytes that producers hold and brokers have not acknowledged.
     pub buffered_bytes: u64,
+    /// Bytes that consumers have read ahead of the application.
+    pub prefetched_bytes: u64,
     /// Records acknowledged by brokers.
     pub sent_records: u64,
     /// Records handed to the application.
@@ -59,6 +62,7 @@ impl Metrics {
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             buffered_bytes: AtomicI64::new(0),
+            prefetched_bytes: AtomicI64::new(0),
             sent_records: AtomicU64::new(0),
             consumed_records: AtomicU64::new(0),
             errors: Mutex::default(),
@@ -82,6 +86,10 @@ impl Metrics {
 
     pub fn buffered(&self, bytes: i64) {
         self.buffered_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    pub fn prefetched(&self, bytes: i64) {
+        self.prefetched_bytes.fetch_add(bytes, Relaxed);
     }
 
     pub fn sent(&self, records: u64) {
@@ -111,6 +119,7 @@ impl Metrics {
             retries: self.retries.load(Relaxed),
             errors: self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             buffered_bytes: self.buffered_bytes.load(Relaxed).max(0) as u64,
+            prefetched_bytes: self.prefetched_bytes.load(Relaxed).max(0) as u64,
             sent_records: self.sent_records.load(Relaxed),
             consumed_records: self.consumed_records.load(Relaxed),
             latency_p50: quantile(0.5),

@@ -1,21 +1,11 @@
 //! A client and a broker: what goes in comes out.
 
+mod common;
+
 use std::time::Duration;
 
-use flymq_broker::{Broker, Config};
+use common::broker;
 use flymq_core::*;
-
-async fn broker() -> (tempfile::TempDir, Broker, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let config = Config {
-        data_dir: dir.path().into(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        ..Config::default()
-    };
-    let broker = Broker::start(config).await.unwrap();
-    let address = broker.local_addr().to_string();
-    (dir, broker, address)
-}
 
 #[tokio::test]
 async fn produce_and_consume() {

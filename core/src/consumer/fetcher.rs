@@ -49,8 +49,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Err(error) => {
                 tracing::debug!(%error, "cannot fetch");
                 if error.is(ErrorCode::Closed) {
-                    shared.state().report(error);
-                    shared.filled.notify_one();
                     return;
                 }
                 if !error.is_retriable() {

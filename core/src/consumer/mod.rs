@@ -113,9 +113,9 @@ impl ConsumerBuilder {
     /// Starts the consumer, without partitions. Must be called within a tokio runtime.
     pub fn build(self) -> Consumer {
         let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(self.core.metrics.clone())),
             core: self.core,
             options: self.options,
-            state: Mutex::default(),
             filled: Notify::new(),
             changed: Notify::new(),
         });
@@ -213,8 +213,15 @@ impl Consumer {
                 self.shared.core.metrics.consumed(messages.len() as u64);
                 return Ok(messages);
             }
-            if tokio::time::timeout_at(deadline, self.shared.filled.notified()).await.is_err() {
-                return Ok(Vec::new());
+            tokio::select! {
+                waited = tokio::time::timeout_at(deadline, self.shared.filled.notified()) => {
+                    if waited.is_err() {
+                        return Ok(Vec::new());
+                    }
+                }
+                () = self.shared.core.router.closed() => {
+                    return Err(Error::closed("poll", "client"));
+                }
             }
         }
     }
@@ -313,6 +320,8 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.fetching.abort();
+        // The fetching task keeps its share until it has noticed.
+        self.shared.state().assign(Vec::new());
     }
 }
 

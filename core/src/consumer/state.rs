@@ -8,6 +8,7 @@ use flymq_protocol::batch::Records;
 use flymq_protocol::messages::{FetchPartition, FetchTopic, FetchedPartition};
 
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::record::Message;
 
 /// What a consumer knows of one partition.
@@ -29,8 +30,8 @@ struct Partition {
 }
 
 /// Everything that the application's calls and the fetcher share.
-#[derive(Default)]
 pub(super) struct State {
+    metrics: Arc<Metrics>,
     partitions: Vec<Partition>,
     /// Counts assignments and seeks, so that the answer to an older fetch is told apart.
     generation: u64,
@@ -41,9 +42,18 @@ pub(super) struct State {
 }
 
 impl State {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, partitions: Vec::new(), generation: 0, buffered: 0, turn: 0, failure: None }
+    }
+
+    fn note_buffered(&mut self, more: usize, less: usize) {
+        self.buffered = self.buffered + more - less;
+        self.metrics.prefetched(more as i64 - less as i64);
+    }
+
     pub fn assign(&mut self, positions: Vec<(Arc<str>, u32, u64)>) {
         self.generation += 1;
-        self.buffered = 0;
+        self.note_buffered(0, self.buffered);
         self.failure = None;
         self.partitions = positions
             .into_iter()
@@ -86,7 +96,7 @@ impl State {
         found.halted = false;
         found.reading = None;
         let dropped: usize = found.batches.drain(..).map(|b| b.records.len()).sum();
-        self.buffered -= dropped;
+        self.note_buffered(0, dropped);
     }
 
     pub fn position(&mut self, topic: &str, partition: u32) -> Option<u64> {
@@ -138,7 +148,7 @@ impl State {
             found.position = found.fetch_from;
         }
         found.batches.extend(fetched.batches);
-        self.buffered += bytes;
+        self.note_buffered(bytes, 0);
     }
 
     /// Notes an error for the application.
@@ -168,7 +178,7 @@ impl State {
                 continue;
             }
             let freed = partition.take(max, max_raw, &mut messages);
-            self.buffered -= freed.bytes;
+            self.note_buffered(0, freed.bytes);
             if let Some(error) = freed.error {
                 self.report(error);
             }
@@ -178,6 +188,12 @@ impl State {
             Some(error) => Err(error),
             None => Ok(messages),
         }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.note_buffered(0, self.buffered);
     }
 }
 

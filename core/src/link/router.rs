@@ -3,13 +3,13 @@
 //! Any broker serves every partition, so there is nothing to route by but who is alive.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::Request;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -41,7 +41,7 @@ pub(crate) struct Router {
     lanes: [Slot; 2],
     /// Index of the address that is in use, or to be tried next.
     current: AtomicUsize,
-    closed: AtomicBool,
+    closed: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -57,7 +57,7 @@ impl Router {
             metrics,
             lanes: Default::default(),
             current: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
+            closed: watch::Sender::new(false),
         }
     }
 
@@ -125,7 +125,7 @@ impl Router {
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) {
+        if *self.closed.borrow() {
             return Err(Error::closed("request", "client"));
         }
         Ok(())
@@ -206,9 +206,15 @@ impl Router {
         bound.mul_f64(rand::random::<f64>())
     }
 
+    /// Waits until the client is closed.
+    pub async fn closed(&self) {
+        // It fails only if the router is gone, which is as closed as can be.
+        let _ = self.closed.subscribe().wait_for(|&closed| closed).await;
+    }
+
     /// Closes all connections and refuses further requests.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.closed.send_replace(true);
         for slot in &self.lanes {
             if let Some(connection) = slot.connection.swap(None) {
                 connection.close();

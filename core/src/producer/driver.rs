@@ -198,42 +198,53 @@ impl Inner {
     }
 
     /// Brings a troubled partition back into a state in which it can send.
-    async fn mend(self: &Arc<Self>, partition: &Arc<PartitionQueue>) {
-        let fresh = {
+    async fn mend(self: Arc<Self>, partition: Arc<PartitionQueue>) {
+        let outcome = self.prepare(&partition).await;
+        let stopped_again = {
             let mut queue = partition.lock();
             queue.attended = false;
-            if queue.is_stopped() && !queue.is_settled() {
-                return;
-            }
-            if queue.is_stopped() {
-                queue.resume();
-            }
-            (!queue.has_identity()).then(|| !queue.may_share_identity())
+            queue.is_settled()
         };
-        let connected = match self.core.router.connection(Lane::Main).await {
-            Ok(_) => match fresh {
-                Some(fresh) => self.identify(fresh).await.map(Some),
-                None => Ok(None),
-            },
-            Err(error) => Err(error),
-        };
-        match connected {
-            Ok(identity) => {
-                if let Some(identity) = identity {
-                    partition.lock().set_identity(identity);
-                }
-                self.dispatch(partition);
-            }
+        match outcome {
+            Ok(()) if stopped_again => self.attend(&partition),
+            Ok(()) => self.dispatch(&partition),
+            Err(error) if error.is(ErrorCode::Closed) => self.abandon(),
             Err(error) => {
                 tracing::debug!(%error, "cannot send yet");
                 partition.lock().failures += 1;
-                self.attend(partition);
+                self.attend(&partition);
+            }
+        }
+    }
+
+    /// Gets a partition going again: a connection, its failed batches, an identity. Each step looks
+    /// anew, since time-outs may have stopped it again meanwhile.
+    async fn prepare(&self, partition: &PartitionQueue) -> Result<()> {
+        loop {
+            self.core.router.connection(Lane::Main).await?;
+            let fresh = {
+                let mut queue = partition.lock();
+                if queue.is_settled() {
+                    queue.resume();
+                }
+                if queue.is_stopped() || queue.has_identity() {
+                    return Ok(());
+                }
+                !queue.may_share_identity()
+            };
+            let identity = self.identify(fresh).await?;
+            let mut queue = partition.lock();
+            if !queue.is_stopped() {
+                queue.set_identity(identity);
+                return Ok(());
             }
         }
     }
 
     /// The identity that all partitions share, or one of its own for a partition that lost it.
     async fn identify(&self, fresh: bool) -> Result<Identity> {
+        // One at a time, so that partitions that ask together share the answer.
+        let _asking = self.asking.lock().await;
         let shared = *self.identity.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(identity) = shared.filter(|_| !fresh) {
             return Ok(identity);
@@ -278,7 +289,7 @@ impl Inner {
     }
 
     /// Asks again for partition counts that were learnt long ago.
-    async fn refresh_topics(self: &Arc<Self>) {
+    async fn refresh_topics(self: Arc<Self>) {
         let old: Vec<String> = {
             let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
             let is_old = |t: &super::TopicState| t.known_since.elapsed() > TOPIC_TTL;
@@ -296,12 +307,16 @@ impl Inner {
 /// The producer's task.
 pub(super) async fn run(inner: Arc<Inner>) {
     let mut next_tick = Instant::now() + TICK;
+    let mut next_refresh = Instant::now() + TOPIC_TTL / 2;
     while !inner.closed.load(Ordering::Acquire) || inner.has_work() {
         let now = Instant::now();
         if now >= next_tick {
             inner.tick();
-            inner.refresh_topics().await;
             next_tick = Instant::now() + TICK;
+        }
+        if now >= next_refresh {
+            tokio::spawn(inner.clone().refresh_topics());
+            next_refresh = now + TOPIC_TTL / 2;
         }
         let (due, troubled, wake) = {
             let mut agenda = inner.agenda.lock().unwrap_or_else(PoisonError::into_inner);
@@ -320,7 +335,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
             inner.dispatch(&partition);
         }
         for (_, partition) in troubled {
-            inner.mend(&partition).await;
+            // Of its own, because it may wait long for a connection, and time-outs go on meanwhile.
+            tokio::spawn(inner.clone().mend(partition));
         }
         if idle {
             let wake = wake.unwrap_or(next_tick).min(next_tick);

@@ -3,6 +3,8 @@
 mod delivery;
 mod driver;
 mod queue;
+#[cfg(test)]
+mod queue_tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -148,6 +150,7 @@ impl ProducerBuilder {
             delivery_timeout: self.delivery_timeout,
             topics: RwLock::default(),
             identity: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             agenda: Mutex::default(),
             attention: Notify::new(),
             closed: AtomicBool::new(false),
@@ -188,6 +191,8 @@ struct Inner {
     topics: RwLock<HashMap<String, Arc<TopicState>>>,
     /// Shared by all partitions, until one needs another.
     identity: Mutex<Option<Identity>>,
+    /// Held while an identity is asked for.
+    asking: tokio::sync::Mutex<()>,
     agenda: Mutex<driver::Agenda>,
     attention: Notify,
     closed: AtomicBool,

@@ -40,9 +40,16 @@ struct Open {
 }
 
 /// A batch in flight and how it stands.
+///
+/// One that is decided keeps its place until all before it are: answers may overtake each other, and
+/// the broker remembers only so many of a producer's last batches. The window is one of sequences.
 struct Flying {
-    sealed: Sealed,
+    /// `None` once it is decided.
+    sealed: Option<Sealed>,
+    sequence: i32,
     sent_at: Instant,
+    /// It is sent under a sequence that it was sent under before.
+    again: bool,
     /// It failed in a way that may pass.
     failed: bool,
     /// A batch before it was refused, so that it cannot have been stored under its sequence.
@@ -177,28 +184,50 @@ impl Queue {
             return Next::Nothing;
         }
         let Some(identity) = self.identity else { return Next::NeedsIdentity };
+        let again = self.sealed.front().is_some_and(|s| s.batch.base_sequence >= 0);
+        if !again && self.flying.iter().any(|f| f.again) {
+            // Between batches sent again, others may be decided already; with new ones on top the
+            // window could outgrow the broker's memory.
+            return Next::Nothing;
+        }
         let Some(mut sealed) = self.sealed.pop_front() else { return Next::Nothing };
         sealed.sent = true;
-        sealed.batch.producer_id = identity.id;
-        sealed.batch.producer_epoch = identity.epoch;
+        // A batch that is sent again keeps what it was sent under.
         if sealed.batch.base_sequence < 0 {
+            sealed.batch.producer_id = identity.id;
+            sealed.batch.producer_epoch = identity.epoch;
             sealed.batch.base_sequence = self.next_sequence;
             self.next_sequence = advance_sequence(self.next_sequence, sealed.batch.count);
         }
         let batch = sealed.batch.clone();
-        let sent_at = Instant::now();
-        self.flying.push_back(Flying { sealed, sent_at, failed: false, resequence: false });
+        self.flying.push_back(Flying {
+            sealed: Some(sealed),
+            sequence: batch.base_sequence,
+            sent_at: Instant::now(),
+            again,
+            failed: false,
+            resequence: false,
+        });
         Next::Send(batch)
     }
 
     fn position(&self, sequence: i32) -> Option<usize> {
-        self.flying.iter().position(|f| f.sealed.batch.base_sequence == sequence)
+        self.flying.iter().position(|f| f.sequence == sequence && f.sealed.is_some())
+    }
+
+    /// Takes a decided batch out, and its place if none before it is undecided.
+    fn take_out(&mut self, at: usize) -> Option<Sealed> {
+        let sealed = self.flying.get_mut(at)?.sealed.take();
+        while self.flying.front().is_some_and(|f| f.sealed.is_none()) {
+            self.flying.pop_front();
+        }
+        sealed
     }
 
     /// Takes a batch that was stored out of flight.
     pub fn stored(&mut self, sequence: i32) -> Option<Sealed> {
         self.failures = 0;
-        self.flying.remove(self.position(sequence)?).map(|flying| flying.sealed)
+        self.take_out(self.position(sequence)?)
     }
 
     /// Stops the partition because a batch failed in a way that may pass.
@@ -214,23 +243,21 @@ impl Queue {
     pub fn refused(&mut self, sequence: i32) -> Option<Sealed> {
         self.stopped = true;
         let at = self.position(sequence)?;
-        let flying = self.flying.remove(at)?;
-        if !flying.resequence {
+        if !self.flying[at].resequence {
             self.next_sequence = sequence;
-            self.flying.iter_mut().skip(at).for_each(|later| later.resequence = true);
+            self.flying.iter_mut().skip(at + 1).for_each(|later| later.resequence = true);
         }
-        Some(flying.sealed)
+        self.take_out(at)
     }
 
     /// Takes a batch out of flight whose fate will never be known. What follows needs another
     /// identity, because the broker may or may not have its sequences.
     pub fn unknown(&mut self, sequence: i32) -> Option<Sealed> {
-        self.stopped = true;
-        self.stale = true;
-        self.flying.remove(self.position(sequence)?).map(|flying| flying.sealed)
+        self.forget_identity();
+        self.take_out(self.position(sequence)?)
     }
 
-    /// Has the next identity asked for before anything else is sent.
+    /// Stops the partition until it has another identity.
     pub fn forget_identity(&mut self) {
         self.stopped = true;
         self.stale = true;
@@ -243,14 +270,14 @@ impl Queue {
 
     /// Whether the partition is stopped and nothing in flight is left to be answered.
     pub fn is_settled(&self) -> bool {
-        self.stopped && self.flying.iter().all(|f| f.failed)
+        self.stopped && self.flying.iter().all(|f| f.failed || f.sealed.is_none())
     }
 
     /// Puts what failed back in front, in order, and lets sending go on.
     pub fn resume(&mut self) {
         let fresh = std::mem::take(&mut self.stale);
         while let Some(flying) = self.flying.pop_back() {
-            let mut sealed = flying.sealed;
+            let Some(mut sealed) = flying.sealed else { continue };
             if fresh || flying.resequence {
                 sealed.batch.base_sequence = -1;
             }
@@ -265,8 +292,9 @@ impl Queue {
         self.stopped = false;
     }
 
+    /// Gives the partition an identity, unless it has one.
     pub fn set_identity(&mut self, identity: Identity) {
-        self.identity = Some(identity);
+        self.identity.get_or_insert(identity);
     }
 
     pub fn has_identity(&self) -> bool {
@@ -289,15 +317,16 @@ impl Queue {
 
     /// When the longest unanswered batch was sent.
     pub fn oldest_unanswered(&self) -> Option<Instant> {
-        self.flying.iter().find(|f| !f.failed).map(|f| f.sent_at)
+        self.flying.iter().find(|f| !f.failed && f.sealed.is_some()).map(|f| f.sent_at)
     }
 
     /// Takes the batches out whose time is up, none of which is waiting for an answer.
     pub fn expire(&mut self, now: Instant) -> Vec<Sealed> {
         let mut expired = Vec::new();
         if self.is_settled() {
-            while self.flying.front().is_some_and(|f| f.sealed.deadline <= now) {
-                expired.extend(self.flying.pop_front().map(|f| f.sealed));
+            let late = |f: &Flying| f.sealed.as_ref().is_none_or(|s| s.deadline <= now);
+            while self.flying.front().is_some_and(late) {
+                expired.extend(self.flying.pop_front().and_then(|f| f.sealed));
             }
         }
         if self.flying.is_empty() {
@@ -320,14 +349,14 @@ impl Queue {
         self.make_due();
         let open = self.open.iter().map(|o| &o.fate);
         let sealed = self.sealed.iter().map(|s| &s.fate);
-        let flying = self.flying.iter().map(|f| &f.sealed.fate);
+        let flying = self.flying.iter().filter_map(|f| f.sealed.as_ref()).map(|s| &s.fate);
         flying.chain(sealed).chain(open).cloned().collect()
     }
 
     /// Takes everything out, to be given up.
     pub fn drain(&mut self) -> Vec<Sealed> {
         self.seal(Codec::None);
-        let flying = self.flying.drain(..).map(|f| f.sealed);
+        let flying = self.flying.drain(..).filter_map(|f| f.sealed);
         flying.chain(self.sealed.drain(..)).collect()
     }
 }
