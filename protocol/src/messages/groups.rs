@@ -3,6 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(super) fn no_generation() -> i32 {
+    -1
+}
+
 /// Partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicPartitions {
@@ -104,7 +108,7 @@ pub struct CommitRequest {
     #[serde(default)]
     pub member_id: String,
     /// The member's generation; -1 without a member.
-    #[serde(default)]
+    #[serde(default = "no_generation")]
     pub generation: i32,
     /// What was processed.
     pub offsets: Vec<CommittedOffset>,
