@@ -109,8 +109,10 @@ impl Broker {
 
     /// Stops accepting, lets requests under way finish within `shutdown_timeout`, and brings
     /// everything to the disk.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         self.accepting.abort();
+        // Only then is the address free for the next broker.
+        let _ = (&mut self.accepting).await;
         self.shared.stopping.send_replace(true);
         self.shared.engine.stop_waiting();
         let all = u32::try_from(self.shared.config.max_connections).unwrap_or(u32::MAX);

@@ -1,1 +1,36 @@
-//! Under construction.
+//! FlyMQ's client, the one that all bindings wrap.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
+//! | [`admin`] | topics and offsets |
+//! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries |
+//! | [`consumer`] | [`Consumer`]: reading ahead, positions |
+//! | [`record`] | what goes in and what comes out |
+//! | `link` | connections, and which broker to talk to |
+//! | [`config`], [`error`], [`metrics`] | options, the one error type, counters |
+//! | [`blocking`] | a runtime for callers that are not asynchronous |
+
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod blocking;
+pub mod client;
+pub mod config;
+pub mod consumer;
+pub mod error;
+mod link;
+pub mod metrics;
+pub mod producer;
+pub mod record;
+
+pub use admin::{NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing};
+pub use client::{BrokerVersion, Client, FetchOptions};
+pub use config::Config;
+pub use consumer::{Consumer, ConsumerBuilder, OffsetReset, StartOffset};
+pub use error::{Error, Result};
+pub use flymq_protocol::ErrorCode;
+pub use flymq_protocol::messages::Isolation;
+pub use metrics::MetricsSnapshot;
+pub use producer::{Compression, Delivery, Producer, ProducerBuilder};
+pub use record::{Header, Message, Record, RecordMetadata};

@@ -1,0 +1,338 @@
+//! The client: one per application is enough.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use flymq_protocol::messages::*;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::consumer::ConsumerBuilder;
+use crate::error::{Error, Result};
+use crate::link::{Lane, Retry, Router};
+use crate::metrics::{Metrics, MetricsSnapshot};
+use crate::producer::{Producer, ProducerBuilder};
+use crate::record::{Message, Record, RecordMetadata};
+
+/// How long a partition count is taken for true.
+const METADATA_TTL: Duration = Duration::from_secs(60);
+/// How many records [`Client::fetch`] returns unless told otherwise.
+const DEFAULT_MAX_RECORDS: usize = 10_000;
+
+/// A connection to FlyMQ. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// # async fn example() -> flymq_core::Result<()> {
+/// use flymq_core::{Client, Record};
+///
+/// let client = Client::connect("localhost:9092").await?;
+/// let stored = client.produce("orders", Record::new("hello").key("k")).await?;
+/// let message = client.consume("orders", stored.partition, stored.offset).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    core: Arc<Core>,
+    /// For [`Client::produce`]; made when first used.
+    producer: Arc<OnceCell<Producer>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.core.router.config().bootstrap).finish()
+    }
+}
+
+/// What a client and all that it made share.
+pub(crate) struct Core {
+    pub router: Router,
+    pub metrics: Arc<Metrics>,
+    /// Partition counts and when they were learnt.
+    counts: RwLock<HashMap<String, (u32, Instant)>>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Core")
+    }
+}
+
+impl Core {
+    /// How many partitions a topic has.
+    pub async fn partition_count(&self, topic: &str) -> Result<u32> {
+        {
+            let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((count, _)) =
+                counts.get(topic).filter(|(_, at)| at.elapsed() < METADATA_TTL)
+            {
+                return Ok(*count);
+            }
+        }
+        let request = MetadataRequest { topics: vec![topic.to_owned()] };
+        let answer = self.router.call(Lane::Main, "metadata", &request, Retry::Always).await?;
+        let summary = answer.topics.first().filter(|t| t.error == 0 && t.partitions > 0);
+        let Some(summary) = summary else {
+            let code = answer.topics.first().map_or(0, |t| t.error);
+            let code =
+                if code == 0 { flymq_protocol::ErrorCode::UnknownTopic as u16 } else { code };
+            return Err(Error::from_code("metadata", code, format!("there is no topic {topic:?}")));
+        };
+        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
+        counts.insert(topic.to_owned(), (summary.partitions, Instant::now()));
+        Ok(summary.partitions)
+    }
+
+    /// Has a topic's partition count asked for again.
+    pub fn forget_topic(&self, topic: &str) {
+        self.counts.write().unwrap_or_else(PoisonError::into_inner).remove(topic);
+    }
+}
+
+/// How [`Client::fetch`] reads.
+#[derive(Clone, Debug)]
+pub struct FetchOptions {
+    /// How long to wait for records if there are none. Default 0.
+    pub max_wait: Duration,
+    /// How many bytes of records to wait for. Default 1.
+    pub min_bytes: u32,
+    /// How many bytes of records to read, roughly. Default 1 MiB.
+    pub max_bytes: u32,
+    /// How many records to return. Default 10,000.
+    pub max_records: usize,
+    /// Which records of transactions are seen. Default read committed.
+    pub isolation: Isolation,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            max_wait: Duration::ZERO,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            max_records: DEFAULT_MAX_RECORDS,
+            isolation: Isolation::default(),
+        }
+    }
+}
+
+impl Client {
+    /// Connects with default options.
+    ///
+    /// `addresses` is `host:port`, several of them with commas between, or a `flymq://` URL (see
+    /// [`Config::parse`]). A broker must answer within the connect time-out.
+    pub async fn connect(addresses: &str) -> Result<Self> {
+        Self::with_config(Config::parse(addresses)?).await
+    }
+
+    /// Connects. Must be called within a tokio runtime, which serves the client from then on.
+    pub async fn with_config(config: Config) -> Result<Self> {
+        let metrics = Arc::new(Metrics::new());
+        let router = Router::new(config, metrics.clone());
+        router.connection(Lane::Main).await?;
+        let core = Arc::new(Core { router, metrics, counts: RwLock::default() });
+        Ok(Self { core, producer: Arc::default() })
+    }
+
+    async fn immediate_producer(&self) -> Result<&Producer> {
+        let build = || async { self.producer().linger(Duration::ZERO).build() };
+        self.producer.get_or_try_init(build).await
+    }
+
+    /// Sends one record and waits until it is stored, durably as the broker is configured.
+    ///
+    /// Many concurrent calls share batches. For high rates without waiting, see
+    /// [`Client::producer`].
+    pub async fn produce(&self, topic: &str, record: Record) -> Result<RecordMetadata> {
+        self.immediate_producer().await?.send(topic, record).await?.await
+    }
+
+    /// Sends records and waits until all are stored. The answers are in the records' order; the
+    /// first failure is returned, and then some of the others may be stored.
+    pub async fn produce_batch(
+        &self,
+        topic: &str,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Vec<RecordMetadata>> {
+        let producer = self.immediate_producer().await?;
+        let mut deliveries = Vec::new();
+        for record in records {
+            deliveries.push(producer.send(topic, record).await?);
+        }
+        let mut stored = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            stored.push(delivery.await?);
+        }
+        Ok(stored)
+    }
+
+    /// Reads the first record at or after `offset`, or `None` at the end of the log.
+    ///
+    /// # Errors
+    ///
+    /// OFFSET_OUT_OF_RANGE, whose message names the range; UNKNOWN_TOPIC; UNKNOWN_PARTITION.
+    pub async fn consume(
+        &self,
+        topic: &str,
+        partition: u32,
+        offset: u64,
+    ) -> Result<Option<Message>> {
+        let request = ConsumeRequest {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            isolation: Isolation::default(),
+        };
+        let answer = self.core.router.call(Lane::Main, "consume", &request, Retry::Always).await?;
+        Ok(answer.record.map(|record| Message {
+            topic: topic.into(),
+            partition,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key.map(|b| b.0),
+            value: record.value.map(|b| b.0),
+            headers: record.headers.into_iter().map(|(n, v)| (n, v.map(|b| b.0))).collect(),
+        }))
+    }
+
+    /// Reads records of one partition from `offset` on. Empty at the end of the log, once `max_wait`
+    /// is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`consume`](Client::consume).
+    pub async fn fetch(
+        &self,
+        topic: &str,
+        partition: u32,
+        offset: u64,
+        options: FetchOptions,
+    ) -> Result<Vec<Message>> {
+        let deadline = Instant::now() + options.max_wait;
+        let name: Arc<str> = topic.into();
+        let mut offset = offset;
+        loop {
+            let wait = deadline.saturating_duration_since(Instant::now());
+            let request = FetchRequest {
+                max_wait_ms: wait.as_millis().min(60_000) as u32,
+                min_bytes: options.min_bytes,
+                max_bytes: options.max_bytes,
+                isolation: options.isolation,
+                topics: vec![FetchTopic {
+                    topic: topic.to_owned(),
+                    partitions: vec![FetchPartition {
+                        partition,
+                        offset,
+                        max_bytes: options.max_bytes,
+                    }],
+                }],
+            };
+            let patience = Instant::now() + wait + self.core.router.config().request_timeout;
+            let answer = self
+                .core
+                .router
+                .call_until(Lane::Fetch, "fetch", &request, Retry::Always, patience)
+                .await?;
+            let fetched =
+                answer.topics.into_iter().next().and_then(|t| t.partitions.into_iter().next());
+            let Some(fetched) = fetched else {
+                if Instant::now() >= deadline {
+                    return Ok(Vec::new());
+                }
+                continue;
+            };
+            if fetched.error != 0 {
+                return Err(Error::from_code("fetch", fetched.error, fetched.message));
+            }
+            let mut messages = Vec::new();
+            for batch in &fetched.batches {
+                let records = batch
+                    .records(self.core.router.config().max_response_bytes)
+                    .map_err(|e| Error::protocol("fetch", e))?;
+                for record in records {
+                    let record = record.map_err(|e| Error::protocol("fetch", e))?;
+                    if messages.len() == options.max_records {
+                        break;
+                    }
+                    if record.offset >= offset {
+                        messages.push(Message::new(name.clone(), partition, record));
+                    }
+                }
+            }
+            if !messages.is_empty() {
+                self.core.metrics.consumed(messages.len() as u64);
+                return Ok(messages);
+            }
+            if fetched.next_offset <= offset {
+                return Ok(messages);
+            }
+            // A gap was passed over; what lies behind it is what was asked for.
+            offset = fetched.next_offset;
+        }
+    }
+
+    /// Options of a producer.
+    pub fn producer(&self) -> ProducerBuilder {
+        ProducerBuilder::new(self.core.clone())
+    }
+
+    /// Options of a consumer.
+    pub fn consumer(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(self.core.clone())
+    }
+
+    /// Asks the broker whether it is there, and returns how long the answer took.
+    pub async fn ping(&self) -> Result<Duration> {
+        let began = Instant::now();
+        self.core.router.call(Lane::Main, "ping", &PingRequest {}, Retry::Always).await?;
+        Ok(began.elapsed())
+    }
+
+    /// What the broker in use says of itself: its version and the identity of its data.
+    pub async fn broker(&self) -> Result<BrokerVersion> {
+        let connection = self.core.router.connection(Lane::Main).await?;
+        Ok(BrokerVersion {
+            address: connection.address().to_owned(),
+            version: connection.hello.broker_version.clone(),
+            cluster_id: connection.hello.cluster_id.clone(),
+            features: connection.hello.features.clone(),
+        })
+    }
+
+    /// What was counted up to now.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.core.metrics.snapshot()
+    }
+
+    /// Sends what [`produce`](Client::produce) has under way, then closes all connections. Producers
+    /// and consumers made from this client fail from then on. May be called more than once.
+    pub async fn close(&self) {
+        if let Some(producer) = self.producer.get() {
+            let timeout = self.core.router.config().request_timeout;
+            if let Err(error) = producer.close(timeout).await {
+                tracing::warn!(%error, "closing before everything was stored");
+            }
+        }
+        self.core.router.close();
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+}
+
+/// What a broker says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerVersion {
+    /// The address it was reached at.
+    pub address: String,
+    /// Its software version.
+    pub version: String,
+    /// Identity of its data.
+    pub cluster_id: String,
+    /// Optional operations it offers.
+    pub features: Vec<String>,
+}

@@ -1,0 +1,135 @@
+//! Options of a client, and where they can be written down: a builder or a URL.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// The port of addresses that name none.
+pub const DEFAULT_PORT: u16 = 9092;
+
+/// Options of a client, with their defaults.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Brokers to begin with, as `host:port`; at least one.
+    pub bootstrap: Vec<String>,
+    /// A name for the broker's logs. Default `flymq`.
+    pub client_id: String,
+    /// How long making a connection may take. Default 10 s.
+    pub connect_timeout: Duration,
+    /// How long a request may take, retries included. Default 30 s.
+    pub request_timeout: Duration,
+    /// The first pause before trying again; doubled each time, with full jitter. Default 50 ms.
+    pub backoff_initial: Duration,
+    /// The longest pause before trying again. Default 2 s.
+    pub backoff_max: Duration,
+    /// The longest response that is taken, in bytes. Default 64 MiB.
+    pub max_response_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bootstrap: vec![format!("localhost:{DEFAULT_PORT}")],
+            client_id: "flymq".to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            backoff_initial: Duration::from_millis(50),
+            backoff_max: Duration::from_secs(2),
+            max_response_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `host:port,host2:port2` or `flymq://host:port,host2/?client_id=…&request_timeout_ms=…`.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for an empty list, a port that is no number, or an unknown option.
+    pub fn parse(addresses: &str) -> Result<Self> {
+        let mut config = Self::default();
+        let (hosts, query) = match addresses.trim().strip_prefix("flymq://") {
+            Some(rest) => {
+                let (hosts, query) = rest.split_once('?').unwrap_or((rest, ""));
+                (hosts.trim_end_matches('/'), query)
+            }
+            None => (addresses.trim(), ""),
+        };
+        if hosts.contains("://") || hosts.contains('/') {
+            return Err(invalid(format!("{addresses:?} is neither host:port nor a flymq:// URL")));
+        }
+        config.bootstrap = hosts
+            .split(',')
+            .map(str::trim)
+            .filter(|host| !host.is_empty())
+            .map(with_port)
+            .collect::<Result<_>>()?;
+        if config.bootstrap.is_empty() {
+            return Err(invalid("no broker address is given".to_owned()));
+        }
+        for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            config.set(key, value)?;
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let millis = || {
+            value
+                .parse()
+                .map(Duration::from_millis)
+                .map_err(|_| invalid(format!("{key} takes milliseconds, not {value:?}")))
+        };
+        match key {
+            "client_id" => self.client_id = value.to_owned(),
+            "connect_timeout_ms" => self.connect_timeout = millis()?,
+            "request_timeout_ms" => self.request_timeout = millis()?,
+            "backoff_initial_ms" => self.backoff_initial = millis()?,
+            "backoff_max_ms" => self.backoff_max = millis()?,
+            _ => return Err(invalid(format!("there is no option {key:?}"))),
+        }
+        Ok(())
+    }
+}
+
+fn with_port(address: &str) -> Result<String> {
+    // A bare IPv6 address has several colons and needs brackets.
+    let has_port = match address.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            port.parse::<u16>()
+                .map_err(|_| invalid(format!("{port:?} in {address:?} is no port")))?;
+            true
+        }
+        _ => false,
+    };
+    Ok(match (has_port, address.contains(':') && !address.starts_with('[')) {
+        (true, _) => address.to_owned(),
+        (false, true) => format!("[{address}]:{DEFAULT_PORT}"),
+        (false, false) => format!("{address}:{DEFAULT_PORT}"),
+    })
+}
+
+fn invalid(message: String) -> Error {
+    Error::invalid("connect", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let hosts = |text| Config::parse(text).unwrap().bootstrap;
+        assert_eq!(hosts("a"), ["a:9092"]);
+        assert_eq!(hosts(" a:1 , b "), ["a:1", "b:9092"]);
+        assert_eq!(hosts("::1,[::1]:5"), ["[::1]:9092", "[::1]:5"]);
+        assert_eq!(hosts("flymq://a:1,b/?client_id=x"), ["a:1", "b:9092"]);
+        let config = Config::parse("flymq://a?client_id=x&request_timeout_ms=5").unwrap();
+        assert_eq!((config.client_id.as_str(), config.request_timeout.as_millis()), ("x", 5));
+        for bad in
+            ["", ",", "a:x", "http://a", "flymq://a?bogus=1", "flymq://a?connect_timeout_ms=x"]
+        {
+            assert!(Config::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The one error type of the client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use flymq_protocol::error::ErrorReply;
+use flymq_protocol::{ErrorCode, ProtocolError};
+
+/// A result of the client.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, where, and what to do about it.
+///
+/// Cheap to clone, because one failure may be the answer to many records.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    code: u16,
+    name: String,
+    retriable: bool,
+    hint: String,
+    message: String,
+    operation: &'static str,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of the table that both sides share.
+    pub fn new(code: ErrorCode, operation: &'static str, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            code: code as u16,
+            name: code.name().to_owned(),
+            retriable: code.is_retriable(),
+            hint: code.hint().to_owned(),
+            message: message.into(),
+            operation,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn with_source(
+        code: ErrorCode,
+        operation: &'static str,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let plain = Self::new(code, operation, message);
+        let inner = Arc::try_unwrap(plain.0).unwrap_or_else(|_| unreachable!("made just now"));
+        Self(Arc::new(Inner { source: Some(source.into()), ..inner }))
+    }
+
+    /// A broker's answer. Codes that this client does not know keep their number and texts.
+    pub(crate) fn from_reply(operation: &'static str, reply: ErrorReply) -> Self {
+        Self(Arc::new(Inner {
+            code: reply.code,
+            name: reply.name,
+            retriable: reply.retriable,
+            hint: reply.hint,
+            message: reply.message,
+            operation,
+            source: None,
+        }))
+    }
+
+    /// An error code that came as a field of an answer.
+    pub(crate) fn from_code(operation: &'static str, code: u16, message: String) -> Self {
+        match ErrorCode::from_u16(code) {
+            Some(known) if message.is_empty() => Self::new(known, operation, known.hint()),
+            Some(known) => Self::new(known, operation, message),
+            None => Self::from_reply(
+                operation,
+                ErrorReply {
+                    code,
+                    name: "UNKNOWN".to_owned(),
+                    message,
+                    retriable: false,
+                    hint: "upgrade this client to learn what the code means".to_owned(),
+                },
+            ),
+        }
+    }
+
+    pub(crate) fn protocol(operation: &'static str, error: ProtocolError) -> Self {
+        Self::new(error.code, operation, error.message)
+    }
+
+    pub(crate) fn closed(operation: &'static str, what: &str) -> Self {
+        Self::new(ErrorCode::Closed, operation, format!("the {what} is closed"))
+    }
+
+    pub(crate) fn invalid(operation: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidArgument, operation, message)
+    }
+
+    /// The entry in the table of error codes, or `None` for a number this version does not know.
+    pub fn code(&self) -> Option<ErrorCode> {
+        ErrorCode::from_u16(self.0.code)
+    }
+
+    /// The number in the table of error codes.
+    pub fn code_number(&self) -> u16 {
+        self.0.code
+    }
+
+    /// The code's stable name, such as `UNKNOWN_TOPIC`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether the same call may succeed if made again.
+    pub fn is_retriable(&self) -> bool {
+        self.0.retriable
+    }
+
+    /// What to do next, in one sentence.
+    pub fn hint(&self) -> &str {
+        &self.0.hint
+    }
+
+    /// What happened, without code and hint.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What was being done, such as `produce`.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    pub(crate) fn is(&self, code: ErrorCode) -> bool {
+        self.0.code == code as u16
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { code, name, message, operation, hint, .. } = &*self.0;
+        write!(f, "{operation}: {message} ({name} {code}; {hint})")
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|e| e as _)
+    }
+}

@@ -1,0 +1,232 @@
+//! Which broker to talk to: one at a time, the next when it fails.
+//!
+//! Any broker serves every partition, so there is nothing to route by but who is alive.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use flymq_protocol::ErrorCode;
+use flymq_protocol::messages::Request;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+
+/// Requests that must not wait for each other's bytes use lanes of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Small requests and produce.
+    Main = 0,
+    /// Fetches, whose answers may be large.
+    Fetch = 1,
+}
+
+/// When a failed request may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// Whenever the error says that it may help: the request has no effect, or the same one twice.
+    Always,
+    /// Only if it cannot have been carried out.
+    Unsent,
+}
+
+pub(crate) struct Router {
+    config: Config,
+    metrics: Arc<Metrics>,
+    lanes: [Slot; 2],
+    /// Index of the address that is in use, or to be tried next.
+    current: AtomicUsize,
+    closed: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Slot {
+    connection: ArcSwapOption<Connection>,
+    connecting: Mutex<()>,
+}
+
+impl Router {
+    pub fn new(config: Config, metrics: Arc<Metrics>) -> Self {
+        Self {
+            config,
+            metrics,
+            lanes: Default::default(),
+            current: AtomicUsize::new(0),
+            closed: watch::Sender::new(false),
+        }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The lane's connection if there is one now.
+    pub fn ready(&self, lane: Lane) -> Option<Arc<Connection>> {
+        self.lanes[lane as usize].connection.load_full().filter(|c| c.is_open())
+    }
+
+    /// The lane's connection, made if need be. Tries every address once.
+    pub async fn connection(&self, lane: Lane) -> Result<Arc<Connection>> {
+        if let Some(connection) = self.ready(lane) {
+            return Ok(connection);
+        }
+        let slot = &self.lanes[lane as usize];
+        let _connecting = slot.connecting.lock().await;
+        if let Some(connection) = self.ready(lane) {
+            return Ok(connection);
+        }
+        let addresses = &self.config.bootstrap;
+        let mut failure = None;
+        for _ in addresses {
+            self.check_open()?;
+            let index = self.current.load(Ordering::Relaxed) % addresses.len();
+            let address = &addresses[index];
+            let open = Connection::open(address, &self.config, self.metrics.clone());
+            let opened = match tokio::time::timeout(self.config.connect_timeout, open).await {
+                Ok(opened) => opened,
+                Err(_) => Err(Error::new(
+                    ErrorCode::ConnectFailed,
+                    "connect",
+                    format!(
+                        "{address} did not answer within {} ms",
+                        self.config.connect_timeout.as_millis()
+                    ),
+                )),
+            };
+            match opened {
+                Ok(connection) => {
+                    let connection = Arc::new(connection);
+                    slot.connection.store(Some(connection.clone()));
+                    if self.check_open().is_err() {
+                        connection.close();
+                    }
+                    return Ok(connection);
+                }
+                Err(error) => {
+                    tracing::debug!(address, %error, "cannot connect");
+                    // Another lane may have moved on already.
+                    let next = (index + 1) % addresses.len();
+                    let _ = self.current.compare_exchange(
+                        index,
+                        next,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                    failure = Some(error);
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| Error::invalid("connect", "no broker address is given")))
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if *self.closed.borrow() {
+            return Err(Error::closed("request", "client"));
+        }
+        Ok(())
+    }
+
+    /// Makes a request, again after failures that may pass, until the configured time is up.
+    pub async fn call<R: Request>(
+        &self,
+        lane: Lane,
+        operation: &'static str,
+        request: &R,
+        retry: Retry,
+    ) -> Result<R::Response>
+    where
+        R::Response: Send + 'static,
+    {
+        let deadline = Instant::now() + self.config.request_timeout;
+        self.call_until(lane, operation, request, retry, deadline).await
+    }
+
+    /// As [`call`](Self::call), until `deadline`.
+    pub async fn call_until<R: Request>(
+        &self,
+        lane: Lane,
+        operation: &'static str,
+        request: &R,
+        retry: Retry,
+        deadline: Instant,
+    ) -> Result<R::Response>
+    where
+        R::Response: Send + 'static,
+    {
+        let mut last = None;
+        for attempt in 0.. {
+            self.check_open()?;
+            let mut sent = false;
+            let once = async {
+                let connection = self.connection(lane).await?;
+                sent = true;
+                connection.call(operation, request).await
+            };
+            let error = match tokio::time::timeout_at(deadline, once).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(last.unwrap_or_else(|| self.timed_out(operation))),
+            };
+            let unsent = !sent || refused_unseen(&error);
+            if !error.is_retriable() || (retry == Retry::Unsent && !unsent) {
+                return Err(error);
+            }
+            tracing::debug!(operation, attempt, %error, "will try again");
+            self.metrics.retried();
+            let pause = self.backoff(attempt);
+            if Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            last = Some(error);
+            tokio::time::sleep(pause).await;
+        }
+        unreachable!("the loop has no end of its own")
+    }
+
+    fn timed_out(&self, operation: &'static str) -> Error {
+        Error::new(
+            ErrorCode::Timeout,
+            operation,
+            format!("no answer came within {} ms", self.config.request_timeout.as_millis()),
+        )
+    }
+
+    /// A random pause before attempt `attempt + 1`, up to a bound that doubles each time.
+    pub fn backoff(&self, attempt: u32) -> Duration {
+        let bound = self
+            .config
+            .backoff_initial
+            .saturating_mul(1 << attempt.min(16))
+            .min(self.config.backoff_max);
+        bound.mul_f64(rand::random::<f64>())
+    }
+
+    /// Waits until the client is closed.
+    pub async fn closed(&self) {
+        // It fails only if the router is gone, which is as closed as can be.
+        let _ = self.closed.subscribe().wait_for(|&closed| closed).await;
+    }
+
+    /// Closes all connections and refuses further requests.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+        for slot in &self.lanes {
+            if let Some(connection) = slot.connection.swap(None) {
+                connection.close();
+            }
+        }
+    }
+}
+
+/// Answers that say that the broker did not begin with the request.
+fn refused_unseen(error: &Error) -> bool {
+    error.is(ErrorCode::ShuttingDown)
+        || error.is(ErrorCode::Overloaded)
+        || error.is(ErrorCode::TooManyConnections)
+        || error.is(ErrorCode::StorageFull)
+}

@@ -1,0 +1,127 @@
+//! A broker in a temporary folder, and a proxy that makes trouble between it and a client.
+
+#![allow(dead_code)] // each test file uses its own part
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flymq_broker::{Broker, Config};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
+    let config = Config { data_dir: dir.into(), listen, ..Config::default() };
+    Broker::start(config).await.unwrap()
+}
+
+pub async fn broker() -> (tempfile::TempDir, Broker, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = broker_in(dir.path(), "127.0.0.1:0".parse().unwrap()).await;
+    let address = broker.local_addr().to_string();
+    (dir, broker, address)
+}
+
+/// Stands between client and broker. Connections can be cut after a random number of bytes, or held
+/// up.
+pub struct Proxy {
+    pub address: String,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+struct State {
+    target: SocketAddr,
+    /// Every connection is cut after up to this many bytes, either way; 0 for never.
+    cut_after: AtomicU64,
+    cuts: AtomicU64,
+    flowing: watch::Sender<bool>,
+    seed: AtomicU64,
+}
+
+impl Proxy {
+    pub async fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let state = Arc::new(State {
+            target,
+            cut_after: AtomicU64::new(0),
+            cuts: AtomicU64::new(0),
+            flowing: watch::Sender::new(true),
+            seed: AtomicU64::new(0x9e37_79b9_7f4a_7c15),
+        });
+        let accepting = state.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                tokio::spawn(accepting.clone().relay(client));
+            }
+        });
+        Self { address, state, task }
+    }
+
+    pub fn cut_after(&self, bytes: u64) {
+        self.state.cut_after.store(bytes, Ordering::Relaxed);
+    }
+
+    pub fn cuts(&self) -> u64 {
+        self.state.cuts.load(Ordering::Relaxed)
+    }
+
+    /// Lets bytes through, or holds them up.
+    pub fn let_through(&self, flowing: bool) {
+        self.state.flowing.send_replace(flowing);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl State {
+    /// The next number of a fixed pseudo-random sequence (splitmix64).
+    fn random(&self) -> u64 {
+        let mut z = self.seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    async fn relay(self: Arc<Self>, client: TcpStream) {
+        let Ok(broker) = TcpStream::connect(self.target).await else { return };
+        let (client_in, client_out) = client.into_split();
+        let (broker_in, broker_out) = broker.into_split();
+        // Whichever way ends first takes the other with it.
+        tokio::select! {
+            () = self.pump(client_in, broker_out) => {}
+            () = self.pump(broker_in, client_out) => {}
+        }
+    }
+
+    async fn pump(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+        let mut flowing = self.flowing.subscribe();
+        let limit = self.cut_after.load(Ordering::Relaxed);
+        let mut left = if limit == 0 { u64::MAX } else { self.random() % limit };
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+            if flowing.wait_for(|&flowing| flowing).await.is_err() {
+                return;
+            }
+            let pass = (read as u64).min(left) as usize;
+            if to.write_all(&buffer[..pass]).await.is_err() {
+                return;
+            }
+            left -= pass as u64;
+            if left == 0 {
+                self.cuts.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+}
