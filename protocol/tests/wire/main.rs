@@ -1,0 +1,10 @@
+//! The wire contract: the golden vectors in `conformance/`, the tables and examples of
+//! `docs/protocol.md`, and the crate, each checked against the others.
+//!
+//! `BLESS=1 cargo test -p flymq-protocol --test wire` writes the vectors anew; a change in them is a
+//! change of the protocol.
+
+mod golden;
+mod json;
+mod kinds;
+mod samples;
