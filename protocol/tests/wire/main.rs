@@ -4,7 +4,9 @@
 //! `BLESS=1 cargo test -p flymq-protocol --test wire` writes the vectors anew; a change in them is a
 //! change of the protocol.
 
+mod batches;
 mod golden;
 mod json;
 mod kinds;
 mod samples;
+mod tables;
