@@ -6,6 +6,8 @@
 
 mod batches;
 mod golden;
+mod invalid;
+mod invalid_cases;
 mod json;
 mod kinds;
 mod samples;
