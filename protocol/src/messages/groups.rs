@@ -121,9 +121,10 @@ pub struct CommittedOffset {
     pub topic: String,
     /// The partition.
     pub partition: u32,
-    /// The last processed offset; nil where nothing is committed.
+    /// The last processed offset; -1 to begin at offset 0; nil, in responses only, where nothing is
+    /// committed.
     #[serde(default)]
-    pub offset: Option<u64>,
+    pub offset: Option<i64>,
     /// A note of the application, up to 4,096 bytes.
     #[serde(default)]
     pub metadata: String,

@@ -10,7 +10,7 @@ fn assignment() -> Vec<TopicPartitions> {
     vec![TopicPartitions { topic: "orders".into(), partitions: vec![0, 2, 4] }]
 }
 
-fn committed(offset: Option<u64>, error: u16) -> CommittedOffset {
+fn committed(offset: Option<i64>, error: u16) -> CommittedOffset {
     CommittedOffset { topic: "orders".into(), partition: 2, offset, metadata: "v1".into(), error }
 }
 
