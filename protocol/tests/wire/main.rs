@@ -10,5 +10,8 @@ mod invalid;
 mod invalid_cases;
 mod json;
 mod kinds;
+mod page;
+mod page_fields;
+mod page_tables;
 mod samples;
 mod tables;
