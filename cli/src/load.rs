@@ -69,16 +69,37 @@ impl Outcome {
     }
 }
 
-/// A value of `size` bytes that compresses about as well as text: half of it repeats.
-pub fn payload(size: usize) -> Bytes {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut byte = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        b'!' + (state % 90) as u8
-    };
-    (0..size).map(|at| if at / 8 % 2 == 0 { b"flymq..."[at % 8] } else { byte() }).collect()
+/// Values of one size, each another than the one before, that compress about as well as text: half of
+/// each repeats.
+#[derive(Clone, Debug)]
+pub struct Values {
+    pool: Bytes,
+    size: usize,
+}
+
+impl Values {
+    /// Values of `size` bytes.
+    pub fn new(size: usize) -> Self {
+        const VARIETY: usize = 64 << 10;
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut byte = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            b'!' + (state % 90) as u8
+        };
+        let pool = (0..VARIETY + size)
+            .map(|at| if at / 8 % 2 == 0 { b"flymq..."[at % 8] } else { byte() })
+            .collect();
+        Self { pool, size }
+    }
+
+    /// The value of this number.
+    pub fn get(&self, number: u64) -> Bytes {
+        // Neighbours lie far apart in the pool.
+        let start = number.wrapping_mul(7_919) as usize % (self.pool.len() - self.size);
+        self.pool.slice(start..start + self.size)
+    }
 }
 
 /// Creates the topic if it is missing.
@@ -132,9 +153,9 @@ async fn write(client: Client, load: ProduceLoad, records: u64) -> Result<Histog
         }
         Ok(latency)
     });
-    let value = payload(load.size);
+    let values = Values::new(load.size);
     for number in 0..records {
-        let record = Record::new(value.clone());
+        let record = Record::new(values.get(number));
         if number % SAMPLE_EVERY == 0 {
             let sent = Instant::now();
             let delivery = producer.send(&load.topic, record).await?;
@@ -225,16 +246,17 @@ pub async fn latency(
     clients: u32,
 ) -> Result<Outcome, Error> {
     let connected = connect(config, clients).await?;
-    let value = payload(size);
+    let values = Values::new(size);
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for (client, records) in connected.iter().zip(shares(records, clients)) {
-        let (client, topic, value) = (client.clone(), topic.to_owned(), value.clone());
+        let (client, topic, values) = (client.clone(), topic.to_owned(), values.clone());
         tasks.spawn(async move {
             let mut latency = histogram();
-            for _ in 0..records {
+            for number in 0..records {
+                let record = Record::new(values.get(number));
                 let sent = Instant::now();
-                client.produce(&topic, Record::new(value.clone())).await?;
+                client.produce(&topic, record).await?;
                 latency.saturating_record(nanos(sent));
             }
             Ok::<_, Error>(latency)
@@ -282,4 +304,25 @@ fn histogram() -> Histogram<u64> {
 
 fn nanos(since: Instant) -> u64 {
     since.elapsed().as_nanos().clamp(1, LONGEST_NS.into()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up() {
+        assert_eq!(shares(10, 3), [4, 3, 3]);
+        assert_eq!(shares(u64::MAX, 2).iter().sum::<u64>(), u64::MAX);
+    }
+
+    #[test]
+    fn values_differ_and_have_their_size() {
+        for size in [0, 1, 100, 100_000] {
+            let values = Values::new(size);
+            assert!((0..10_000).all(|number| values.get(number).len() == size));
+        }
+        let values = Values::new(100);
+        assert_ne!(values.get(1), values.get(2));
+    }
 }

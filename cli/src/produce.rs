@@ -1,12 +1,13 @@
 //! `flymq produce`.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use flymq_core::{Client, Delivery, Error, Producer, Record};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Format, ProduceOptions};
 use crate::failure::{self, Reported, say};
@@ -30,11 +31,29 @@ async fn produce(client: Client, options: ProduceOptions, source: Source) -> any
     let producer = client.producer().compression(options.compression.into()).build()?;
     let began = Instant::now();
     let mut ledger = Ledger::new(Progress::new(source.size));
-    let ended = send_all(&producer, &options, source, &mut ledger).await;
+    let mut interrupts = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
+    let ended = tokio::select! {
+        ended = send_all(&producer, &options, source, &mut ledger) => ended,
+        _ = interrupts.recv() => Err(anyhow!("interrupted")),
+    };
     // What was read is stored, whatever ended the reading.
-    producer.flush().await;
-    ledger.settle_all().await;
-    producer.close(Duration::from_secs(5)).await?;
+    if ended.is_err() && !ledger.under_way.is_empty() {
+        let count = ledger.under_way.len();
+        let waiting = format!("flymq: waiting for {count} records; Ctrl-C gives them up");
+        ledger.progress.say(waiting);
+    }
+    let settling = async {
+        producer.flush().await;
+        ledger.settle_all().await;
+    };
+    let settled = tokio::select! {
+        () = settling => true,
+        _ = interrupts.recv() => false,
+    };
+    if !settled {
+        ledger.give_up();
+    }
+    let lines = ledger.lines;
     let Ledger { stored, failed, progress, .. } = ledger;
     drop(progress);
 
@@ -53,7 +72,7 @@ async fn produce(client: Client, options: ProduceOptions, source: Source) -> any
             "seconds": seconds,
         })),
     }
-    ended?;
+    ended.with_context(|| format!("stopped after line {lines}"))?;
     if failed > 0 { Err(Reported.into()) } else { Ok(()) }
 }
 
@@ -65,29 +84,21 @@ async fn send_all(
     ledger: &mut Ledger,
 ) -> anyhow::Result<()> {
     let mut chunks = source.start();
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut line_number = 0;
-    loop {
-        let chunk = tokio::select! {
-            chunk = chunks.recv() => chunk,
-            interrupted = &mut interrupted => {
-                interrupted?;
-                anyhow::bail!("interrupted after line {line_number}");
-            }
-        };
-        let Some(chunk) = chunk else { return Ok(()) };
-        let chunk = chunk.with_context(|| format!("cannot read after line {line_number}"))?;
+    while let Some(chunk) = chunks.recv().await {
+        let chunk = chunk.context("cannot read on")?;
         for line in chunk.lines {
-            line_number += 1;
-            let record = record(line, options).with_context(|| format!("line {line_number}"))?;
-            match producer.send(&options.topic, record).await {
-                Ok(delivery) => ledger.follow(line_number, delivery),
-                Err(error) => ledger.settle(line_number, Err(error)),
+            let record = record(line, options)?;
+            let sent = producer.send(&options.topic, record).await;
+            ledger.lines += 1;
+            match sent {
+                Ok(delivery) => ledger.follow(delivery),
+                Err(error) => ledger.settle(ledger.lines, Err(error)),
             }
         }
         ledger.settle_done().await;
         ledger.progress.advance(chunk.bytes, ledger.stored);
     }
+    Ok(())
 }
 
 fn record(line: Bytes, options: &ProduceOptions) -> anyhow::Result<Record> {
@@ -97,7 +108,9 @@ fn record(line: Bytes, options: &ProduceOptions) -> anyhow::Result<Record> {
             let at = line
                 .windows(separator.len())
                 .position(|window| window == separator.as_bytes())
-                .with_context(|| format!("it does not contain the key separator {separator:?}"))?;
+                .with_context(|| {
+                    format!("the next does not contain the key separator {separator:?}")
+                })?;
             Record::new(line.slice(at + separator.len()..)).key(line.slice(..at))
         }
     };
@@ -112,6 +125,8 @@ fn record(line: Bytes, options: &ProduceOptions) -> anyhow::Result<Record> {
 
 /// What became of each line.
 struct Ledger {
+    /// Lines taken in.
+    lines: u64,
     under_way: VecDeque<(u64, Delivery)>,
     stored: u64,
     failed: u64,
@@ -120,11 +135,11 @@ struct Ledger {
 
 impl Ledger {
     fn new(progress: Progress) -> Self {
-        Self { under_way: VecDeque::new(), stored: 0, failed: 0, progress }
+        Self { lines: 0, under_way: VecDeque::new(), stored: 0, failed: 0, progress }
     }
 
-    fn follow(&mut self, line: u64, delivery: Delivery) {
-        self.under_way.push_back((line, delivery));
+    fn follow(&mut self, delivery: Delivery) {
+        self.under_way.push_back((self.lines, delivery));
     }
 
     fn settle(&mut self, line: u64, outcome: Result<(), Error>) {
@@ -147,20 +162,30 @@ impl Ledger {
 
     /// Settles what is decided, and the oldest if there are too many.
     async fn settle_done(&mut self) {
-        while let Some((line, delivery)) = self.under_way.pop_front() {
-            if !delivery.is_done() && self.under_way.len() < FOLLOWED {
-                self.under_way.push_front((line, delivery));
-                return;
-            }
-            let outcome = delivery.await;
-            self.settle(line, outcome.map(|_| ()));
+        while self.under_way.front().is_some_and(|(_, d)| d.is_done())
+            || self.under_way.len() > FOLLOWED
+        {
+            self.settle_next().await;
         }
     }
 
     async fn settle_all(&mut self) {
-        while let Some((line, delivery)) = self.under_way.pop_front() {
-            let outcome = delivery.await;
-            self.settle(line, outcome.map(|_| ()));
+        while !self.under_way.is_empty() {
+            self.settle_next().await;
         }
+    }
+
+    /// Settles the oldest. It stays where it is if this is interrupted.
+    async fn settle_next(&mut self) {
+        let Some((line, delivery)) = self.under_way.front_mut() else { return };
+        let (line, outcome) = (*line, delivery.await);
+        self.under_way.pop_front();
+        self.settle(line, outcome.map(|_| ()));
+    }
+
+    /// Counts what is not decided as failed.
+    fn give_up(&mut self) {
+        self.failed += self.under_way.len() as u64;
+        self.under_way.clear();
     }
 }
