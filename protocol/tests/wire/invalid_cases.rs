@@ -167,6 +167,12 @@ fn produce_records(count: u32, codec: u8, raw_size: usize, records: Vec<u8>) -> 
     })
 }
 
+/// The frame of a PRODUCE of 20 records of 5 bytes, lz4-compressed.
+pub fn lz4(count: u32, raw_size: usize) -> Vec<u8> {
+    let raw = [0x94, 0xc0, 0xc0, 0xc0, 0x00].repeat(20);
+    produce_records(count, 1, raw_size, lz4_flex::block::compress(&raw))
+}
+
 fn batches() -> Vec<Case> {
     use ErrorCode::{CorruptBatch, InvalidBatch, RecordTooLarge, UnsupportedCodec};
     let id = 13;
@@ -204,7 +210,9 @@ fn batches() -> Vec<Case> {
         set("count_above_the_limit", InvalidBatch, "count", ((1 << 20) + 1).into()),
         set("producer_without_sequence", InvalidBatch, "producer_id", 5.into()),
         set("transaction_without_producer", InvalidBatch, "transactional", true.into()),
-        set("raw_size_is_wrong", InvalidBatch, "raw_size", 5.into()),
+        set("raw_size_below_the_records", InvalidBatch, "raw_size", 13.into()),
+        set("raw_size_above_the_records", InvalidBatch, "raw_size", 15.into()),
+        case("lz4_raw_size_above_the_records", id, InvalidBatch, &lz4(20, 101)),
         records("count_below_the_records", 1, &[record, record].concat()),
         records("no_records_at_all", 1, &[]),
         records("record_of_three_elements", 1, &[0x93, 0xc0, 0xc0, 0xc0]),

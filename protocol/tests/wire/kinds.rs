@@ -28,7 +28,11 @@ pub struct Kind {
     pub name: String,
     /// The opcode byte of its frames.
     pub opcode: u8,
+    /// Decodes a frame as this kind.
+    #[allow(dead_code)]
+    pub decode: fn(&Frame) -> Result<(), ProtocolError>,
     /// Decodes a frame as this kind and encodes it again.
+    #[allow(dead_code)]
     pub recode: fn(&Frame) -> Result<EncodedFrame, ProtocolError>,
 }
 
@@ -37,6 +41,7 @@ pub fn all() -> Vec<Kind> {
     let mut kinds = vec![Kind {
         name: "ERROR".to_owned(),
         opcode: opcode::ERROR,
+        decode: decode::<ErrorReply>,
         recode: recode::<ErrorReply>,
     }];
     macro_rules! collect {
@@ -45,17 +50,23 @@ pub fn all() -> Vec<Kind> {
             kinds.push(Kind {
                 name: format!("{} request", op.name()),
                 opcode: op as u8,
+                decode: decode::<$request>,
                 recode: recode::<$request>,
             });
             kinds.push(Kind {
                 name: format!("{} response", op.name()),
                 opcode: op.response(),
+                decode: decode::<<$request as Request>::Response>,
                 recode: recode::<<$request as Request>::Response>,
             });
         )*};
     }
     with_every_request!(collect);
     kinds
+}
+
+fn decode<T: serde::de::DeserializeOwned>(frame: &Frame) -> Result<(), ProtocolError> {
+    frame.decode::<T>().map(drop)
 }
 
 fn recode<T>(frame: &Frame) -> Result<EncodedFrame, ProtocolError>

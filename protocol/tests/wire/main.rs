@@ -4,6 +4,8 @@
 //! `BLESS=1 cargo test -p flymq-protocol --test wire` writes the vectors anew; a change in them is a
 //! change of the protocol.
 
+mod arbitrary;
+mod batch_properties;
 mod batches;
 mod golden;
 mod invalid;
@@ -13,5 +15,6 @@ mod kinds;
 mod page;
 mod page_fields;
 mod page_tables;
+mod properties;
 mod samples;
 mod tables;
