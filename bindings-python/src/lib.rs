@@ -1,1 +1,64 @@
-//! Under construction.
+//! The Python extension module `flymq._native`.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`client`] | `FlyMQClient` |
+//! | [`producer`] | `Producer`, `Delivery` |
+//! | [`messages`] | `Message`, `RecordMetadata` |
+//! | [`topics`] | `TopicDescription`, `PartitionDescription` |
+//! | [`embedded`] | `EmbeddedBroker` |
+//! | [`cli`] | the `flymq` command |
+//! | [`convert`] | Python values → what the core takes |
+//! | [`errors`] | errors → the exceptions of `flymq.errors` |
+//! | [`wait`] | waiting: GIL released, signals answered, panics caught |
+//! | [`handle`] | what stands behind an object: closing it, fork safety |
+//! | [`at_exit`] | what is open at interpreter exit is closed |
+//!
+//! Nothing here decides anything: values are converted, the core is called, errors are mapped.
+
+// Python's keyword arguments are arguments here.
+#![allow(clippy::too_many_arguments)]
+
+mod at_exit;
+mod cli;
+mod client;
+mod convert;
+mod embedded;
+mod errors;
+mod handle;
+mod messages;
+mod producer;
+mod topics;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// The compiled part of `flymq`; import from `flymq` instead.
+#[pymodule]
+mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::{
+        cli::cli,
+        client::FlyMQClient,
+        embedded::EmbeddedBroker,
+        errors::error_table,
+        messages::{Message, RecordMetadata},
+        producer::{Delivery, Producer},
+        topics::{PartitionDescription, TopicDescription},
+        wait::_panic,
+    };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::close_at_exit(module.py())
+    }
+}
+
+fn close_at_exit(py: Python<'_>) -> PyResult<()> {
+    let close_all = wrap_pyfunction!(at_exit::close_all, py)?;
+    py.import("atexit")?.call_method1("register", (close_all,))?;
+    Ok(())
+}

@@ -93,12 +93,12 @@ impl Session {
             match self.step(&mut room) {
                 Ok(Step::Frame(frame, room)) => {
                     let answer = dispatch(&self.shared, &mut self.state, frame, room);
-                    if self.take(answer) {
+                    if self.take(answer).await? {
                         continue;
                     }
                 }
                 Ok(Step::Malformed(error)) => {
-                    if self.take(refuse(0, error)) {
+                    if self.take(refuse(0, error)).await? {
                         continue;
                     }
                 }
@@ -113,7 +113,7 @@ impl Session {
                 }
                 Ok(Step::NeedsInput) => {}
                 Err(error) => {
-                    self.take(refuse(0, error));
+                    self.take(refuse(0, error)).await?;
                     self.flush().await?;
                     return self.linger().await;
                 }
@@ -205,13 +205,17 @@ impl Session {
         }
     }
 
-    /// Keeps an answer. Returns whether there is room for more before the next write.
-    fn take(&mut self, answer: Answer) -> bool {
+    /// Keeps an answer, writing if many have come together. Returns whether another request may be
+    /// taken in; if so, that comes before reading, since its frame may be there already.
+    async fn take(&mut self, answer: Answer) -> io::Result<bool> {
         match answer {
             Answer::Ready(outgoing) => self.put(outgoing),
             Answer::Later(answer) => self.pending.push(answer),
         }
-        self.output.len() < MAX_SLICES && self.pending.len() < MAX_PENDING
+        if self.output.len() >= MAX_SLICES {
+            self.flush().await?;
+        }
+        Ok(self.pending.len() < MAX_PENDING)
     }
 
     fn put(&mut self, outgoing: Outgoing) {
@@ -286,9 +290,10 @@ async fn patiently(
 }
 
 async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<usize> {
-    if input.capacity() == input.len() {
-        // What came filled the buffer, so there is probably more.
-        input.reserve(READ_AHEAD);
+    let room = input.capacity() - input.len();
+    if room < IDLE_BUFFER / 2 {
+        // A buffer that what came has filled is probably followed by more.
+        input.reserve(if input.is_empty() { IDLE_BUFFER } else { READ_AHEAD });
     }
     stream.read_buf(input).await
 }

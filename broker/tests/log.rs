@@ -264,3 +264,22 @@ async fn pipelined_batches_keep_their_order() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_burst_of_requests_is_answered_whole_without_more_input() {
+    let (_dir, broker) = start().await;
+    let mut client = Client::connect(&broker).await;
+    client.create("t", 1, &[]).await;
+    // Everything goes out in one piece, so that the broker finds it all in one read.
+    let mut burst = Vec::new();
+    for id in 1..=5000 {
+        let request = ConsumeRequest { topic: "t".into(), ..Default::default() };
+        let frame = flymq_protocol::frame::encode(0x02, id, &request).unwrap();
+        burst.extend_from_slice(&frame.to_bytes());
+    }
+    tokio::io::AsyncWriteExt::write_all(&mut client.stream, &burst).await.unwrap();
+    for _ in 0..5000 {
+        let answer = tokio::time::timeout(Duration::from_secs(10), client.receive()).await;
+        answer.expect("an answer without further input").unwrap();
+    }
+}

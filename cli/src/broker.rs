@@ -34,8 +34,10 @@ pub fn run(options: BrokerOptions) -> anyhow::Result<()> {
             .await
             .map_err(|e| anyhow!("{}\nhint: {}", e.message, e.code.hint()))?;
         // Whoever starts a broker on port 0 reads this line.
-        println!("listening on {}", broker.local_addr());
-        std::io::stdout().flush().context("cannot write to standard output")?;
+        let mut out = std::io::stdout();
+        writeln!(out, "listening on {}", broker.local_addr())
+            .and_then(|()| out.flush())
+            .context("cannot write to standard output")?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -4,20 +4,41 @@
 //! | --- | --- |
 //! | [`args`] | the command line: every command with its options |
 //! | `broker` | `flymq broker` |
+//! | `produce`, `lines`, `progress` | `flymq produce`: standard input or a file, line by line |
+//! | `consume`, `reader`, `message` | `flymq consume`: where to begin and end, how records look |
+//! | `topic` | `flymq topic` |
+//! | `health` | `flymq health` |
+//! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
+//! | `session` | the runtime and the client that commands run with |
+//! | `output`, `failure` | standard output that may close early; errors as people read them |
 //!
 //! It is a library so that the Python package can carry the same command.
 
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod bench;
 mod broker;
+mod consume;
+mod failure;
+mod health;
+mod lines;
+pub mod load;
+mod message;
+mod output;
+mod produce;
+mod progress;
+mod reader;
+mod session;
+mod topic;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
+use output::Output;
 
 /// Runs the command with the given arguments, the program's name first, and returns its exit code:
 /// 0 for success, 1 for failure, 2 for a wrong command line.
@@ -31,16 +52,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     init_logging(&args.log);
+    let address = args.address;
     let result = match args.command {
         Command::Broker(options) => broker::run(options),
+        Command::Produce(options) => produce::run(&address, options),
+        Command::Consume(options) => consume::run(&address, options),
+        Command::Topic(command) => topic::run(&address, command),
+        Command::Bench(command) => bench::run(&address, command),
+        Command::Health { timeout_ms, format } => health::run(&address, timeout_ms, format),
+        Command::Completions { shell } => completions(shell),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("flymq: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failure::report(&error),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "flymq", &mut script);
+    let mut out = Output::new();
+    out.write(&script)?;
+    out.flush()
 }
 
 fn init_logging(filter: &str) {

@@ -347,7 +347,7 @@ impl Wire {
             }
             let gone = |e: io::Error| lost(&self.address, &e.to_string());
             self.socket.readable().await.map_err(gone)?;
-            if input.capacity() == input.len() {
+            if input.capacity() - input.len() < READ_AHEAD / 16 {
                 input.reserve(READ_AHEAD);
             }
             match self.socket.try_read_buf(&mut input) {

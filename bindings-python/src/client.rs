@@ -1,0 +1,376 @@
+//! `FlyMQClient`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flymq_core::{Client, Config, FetchOptions, Isolation, NewTopic, OffsetSpec};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+use crate::at_exit::patience_after;
+use crate::convert::{Addresses, Data, Headers, Records, Seconds, record};
+use crate::errors;
+use crate::handle::{Handle, Resource};
+use crate::messages::{Message, RecordMetadata};
+use crate::topics::TopicDescription;
+use crate::wait::{Failure, Host, in_time};
+
+/// Threads that serve a client's connections.
+const THREADS: usize = 1;
+
+/// A connected client of the core. The client is dropped before the threads that serve it.
+pub struct Connected {
+    pub client: Client,
+    pub host: Host,
+}
+
+impl Connected {
+    pub fn new(py: Python<'_>, config: Config) -> PyResult<Self> {
+        let host = Host::new(THREADS)?;
+        let client = host.wait(py, Client::with_config(config))?;
+        Ok(Self { client, host })
+    }
+}
+
+impl Resource for Connected {
+    const NAME: &'static str = "client";
+
+    fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
+        let close = async {
+            self.client.close().await;
+            Ok::<_, Failure>(())
+        };
+        self.host.wait(py, in_time(timeout, "close", close))
+    }
+}
+
+/// The core's options for the addresses: those given, else FLYMQ_BOOTSTRAP_SERVERS, else the core's
+/// default.
+pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
+    let addresses =
+        addresses.map(|a| a.0).or_else(|| std::env::var("FLYMQ_BOOTSTRAP_SERVERS").ok());
+    match addresses {
+        Some(addresses) => Config::parse(&addresses).map_err(errors::from_core),
+        None => Ok(Config::default()),
+    }
+}
+
+/// A client of a FlyMQ broker, or of several that serve the same data.
+///
+/// `addresses` is "host:port,…", a sequence of "host:port", or a "flymq://" URL; without it the
+/// environment variable FLYMQ_BOOTSTRAP_SERVERS counts, else localhost:9092. Timeouts are seconds:
+/// `connect_timeout` (10) for making a connection, `request_timeout` (30) for a request with its
+/// retries. Connects at once, and raises ConnectFailedError where no broker answers.
+///
+/// One client is enough for a program: it may be used from any number of threads. `close()`, which
+/// leaving a `with` block calls, ends it; calls after that raise ClosedError. A child of `fork`
+/// gets ForkError and opens its own.
+#[pyclass(module = "flymq", frozen, weakref)]
+pub struct FlyMQClient {
+    handle: Arc<Handle<Connected>>,
+}
+
+impl FlyMQClient {
+    pub fn connected(&self) -> PyResult<Arc<Connected>> {
+        self.handle.get()
+    }
+}
+
+#[pymethods]
+impl FlyMQClient {
+    #[new]
+    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None))]
+    fn new(
+        py: Python<'_>,
+        addresses: Option<Addresses>,
+        client_id: Option<String>,
+        connect_timeout: Option<Seconds>,
+        request_timeout: Option<Seconds>,
+    ) -> PyResult<Self> {
+        let mut config = config(addresses)?;
+        config.client_id = client_id.unwrap_or(config.client_id);
+        config.connect_timeout = connect_timeout.map_or(config.connect_timeout, |s| s.0);
+        config.request_timeout = request_timeout.map_or(config.request_timeout, |s| s.0);
+        Ok(Self { handle: Handle::new(Connected::new(py, config)?) })
+    }
+
+    /// Send one record, wait until it is stored, and return its offset.
+    ///
+    /// Records of one key go to one partition; without a key they go round the partitions, so that
+    /// offsets alone do not say where a record is: see `produce_record`. `data` and `key` are
+    /// bytes-like, or str for UTF-8; `data` None marks the key as deleted. `headers` maps names to
+    /// values, or is pairs of both. `timestamp` is milliseconds since 1970, by default now.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
+    fn produce(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        data: Option<Data>,
+        key: Option<Data>,
+        headers: Option<Headers>,
+        partition: Option<u32>,
+        timestamp: Option<i64>,
+    ) -> PyResult<u64> {
+        self.produce_record(py, topic, data, key, headers, partition, timestamp)
+            .map(|stored| stored.0.offset)
+    }
+
+    /// As `produce`, but return the RecordMetadata: topic, partition, offset and timestamp.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
+    fn produce_record(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        data: Option<Data>,
+        key: Option<Data>,
+        headers: Option<Headers>,
+        partition: Option<u32>,
+        timestamp: Option<i64>,
+    ) -> PyResult<RecordMetadata> {
+        let record = record(data, key, headers, partition, timestamp);
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.produce(topic, record)).map(RecordMetadata)
+    }
+
+    /// Send (key, data) pairs, wait until all are stored, and return their offsets in their order.
+    ///
+    /// `partition` is for all of them. The first failure is raised; some of the others may be
+    /// stored then.
+    #[pyo3(signature = (topic, records, partition=None))]
+    fn produce_batch(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        records: Records,
+        partition: Option<u32>,
+    ) -> PyResult<Vec<u64>> {
+        let records = records.0.into_iter().map(|record| match partition {
+            Some(partition) => record.partition(partition),
+            None => record,
+        });
+        let this = self.handle.get()?;
+        let stored = this.host.wait(py, this.client.produce_batch(topic, records))?;
+        Ok(stored.into_iter().map(|stored| stored.offset).collect())
+    }
+
+    /// Return the first message at or after the offset, or None at the end of the log.
+    #[pyo3(signature = (topic, offset, partition=0))]
+    fn consume(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        offset: u64,
+        partition: u32,
+    ) -> PyResult<Option<Message>> {
+        let this = self.handle.get()?;
+        let message = this.host.wait(py, this.client.consume(topic, partition, offset))?;
+        Ok(message.map(Message))
+    }
+
+    /// Return messages of a partition from the offset on; none at the end of the log.
+    ///
+    /// Waits up to `max_wait` seconds (0) for `min_bytes` (1) if there are none yet. Returns at
+    /// most `max_records` (10,000), and roughly `max_bytes` (1 MiB). `isolation` is
+    /// "read_committed" (the default) or "read_uncommitted". Read on behind the last message's
+    /// offset; offsets may have gaps.
+    #[pyo3(signature = (topic, offset, partition=0, *, max_records=None, max_wait=None, max_bytes=None, min_bytes=None, isolation=None))]
+    fn fetch(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        offset: u64,
+        partition: u32,
+        max_records: Option<usize>,
+        max_wait: Option<Seconds>,
+        max_bytes: Option<u32>,
+        min_bytes: Option<u32>,
+        isolation: Option<&str>,
+    ) -> PyResult<Vec<Message>> {
+        let defaults = FetchOptions::default();
+        let options = FetchOptions {
+            max_wait: max_wait.map_or(defaults.max_wait, |s| s.0),
+            min_bytes: min_bytes.unwrap_or(defaults.min_bytes),
+            max_bytes: max_bytes.unwrap_or(defaults.max_bytes),
+            max_records: max_records.unwrap_or(defaults.max_records),
+            isolation: match isolation {
+                None => defaults.isolation,
+                Some("read_committed") => Isolation::ReadCommitted,
+                Some("read_uncommitted") => Isolation::ReadUncommitted,
+                Some(other) => {
+                    return Err(PyValueError::new_err(format!(
+                        "isolation must be \"read_committed\" or \"read_uncommitted\", not {other:?}"
+                    )));
+                }
+            },
+        };
+        let this = self.handle.get()?;
+        let messages = this.host.wait(py, this.client.fetch(topic, partition, offset, options))?;
+        Ok(messages.into_iter().map(Message).collect())
+    }
+
+    /// Create a topic. Return whether it was created, which it is not where it was there already
+    /// and `if_not_exists` allowed that; else that raises TopicExistsError.
+    #[pyo3(signature = (name, partitions=1, *, config=None, if_not_exists=false))]
+    fn create_topic(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        partitions: u32,
+        config: Option<BTreeMap<String, String>>,
+        if_not_exists: bool,
+    ) -> PyResult<bool> {
+        let mut topic = NewTopic::new(name).partitions(partitions);
+        for (key, value) in config.unwrap_or_default() {
+            topic = topic.config(key, value);
+        }
+        if if_not_exists {
+            topic = topic.if_not_exists();
+        }
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.create_topic(topic))
+    }
+
+    /// Delete a topic and its records.
+    fn delete_topic(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.delete_topic(name))
+    }
+
+    /// Return the names of all topics with their numbers of partitions.
+    fn list_topics(&self, py: Python<'_>) -> PyResult<BTreeMap<String, u32>> {
+        let this = self.handle.get()?;
+        let topics = this.host.wait(py, this.client.list_topics())?;
+        Ok(topics.into_iter().map(|topic| (topic.name, topic.partitions)).collect())
+    }
+
+    /// Return a topic's configuration and its partitions' offsets.
+    fn describe_topic(&self, py: Python<'_>, name: &str) -> PyResult<TopicDescription> {
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.describe_topic(name)).map(TopicDescription)
+    }
+
+    /// Change a topic's configuration; a value of None puts a key back to its default. Return every
+    /// key with the value in force.
+    fn alter_topic(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        config: BTreeMap<String, Option<String>>,
+    ) -> PyResult<BTreeMap<String, String>> {
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.alter_topic(name, config))
+    }
+
+    /// Raise a topic's number of partitions to `partitions`. Keys may change partitions then.
+    fn add_partitions(&self, py: Python<'_>, name: &str, partitions: u32) -> PyResult<()> {
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.add_partitions(name, partitions))
+    }
+
+    /// Return how many partitions a topic has.
+    fn partition_count(&self, py: Python<'_>, topic: &str) -> PyResult<u32> {
+        let this = self.handle.get()?;
+        this.host.wait(py, this.client.partition_count(topic))
+    }
+
+    /// Return the offset of the oldest record there is.
+    #[pyo3(signature = (topic, partition=0))]
+    fn earliest(&self, py: Python<'_>, topic: &str, partition: u32) -> PyResult<u64> {
+        self.offset(py, topic, partition, OffsetSpec::Earliest)
+    }
+
+    /// Return the offset that the next record will get.
+    #[pyo3(signature = (topic, partition=0))]
+    fn latest(&self, py: Python<'_>, topic: &str, partition: u32) -> PyResult<u64> {
+        self.offset(py, topic, partition, OffsetSpec::Latest)
+    }
+
+    /// Return the offset of the first record at or after a time in milliseconds since 1970; the end
+    /// of the log if there is none.
+    #[pyo3(signature = (topic, timestamp, partition=0))]
+    fn offset_at(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        timestamp: i64,
+        partition: u32,
+    ) -> PyResult<u64> {
+        self.offset(py, topic, partition, OffsetSpec::Timestamp(timestamp))
+    }
+
+    /// Return (earliest, latest) of each of the partitions, in their order.
+    fn list_offsets(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        partitions: Vec<u32>,
+    ) -> PyResult<Vec<(u64, u64)>> {
+        let both = |p: &u32| [(*p, OffsetSpec::Earliest), (*p, OffsetSpec::Latest)];
+        let queries: Vec<_> = partitions.iter().flat_map(both).collect();
+        let this = self.handle.get()?;
+        let offsets = this.host.wait(py, this.client.list_offsets(topic, &queries))?;
+        Ok(offsets.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+    }
+
+    /// Ask the broker whether it is there, and return how many seconds the answer took.
+    fn ping(&self, py: Python<'_>) -> PyResult<f64> {
+        let this = self.handle.get()?;
+        Ok(this.host.wait(py, this.client.ping())?.as_secs_f64())
+    }
+
+    /// Return what was counted up to now: connections, requests, retries, errors by code, bytes
+    /// buffered, records sent and consumed, and latencies in seconds.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let metrics = self.handle.get()?.client.metrics();
+        let dict = PyDict::new(py);
+        dict.set_item("connections", metrics.connections)?;
+        dict.set_item("requests", metrics.requests)?;
+        dict.set_item("retries", metrics.retries)?;
+        dict.set_item("errors", metrics.errors)?;
+        dict.set_item("buffered_bytes", metrics.buffered_bytes)?;
+        dict.set_item("sent_records", metrics.sent_records)?;
+        dict.set_item("consumed_records", metrics.consumed_records)?;
+        dict.set_item("latency_p50", metrics.latency_p50.as_secs_f64())?;
+        dict.set_item("latency_p90", metrics.latency_p90.as_secs_f64())?;
+        dict.set_item("latency_p99", metrics.latency_p99.as_secs_f64())?;
+        dict.set_item("latency_p999", metrics.latency_p999.as_secs_f64())?;
+        Ok(dict)
+    }
+
+    /// Finish what is under way and close all connections. Harmless when closed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.handle.close(py, None)
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (exc_type=None, exc_value=None, traceback=None))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: Option<&Bound<'_, PyType>>,
+        exc_value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let _ = (exc_value, traceback);
+        self.handle.close(py, patience_after(exc_type)?)
+    }
+}
+
+impl FlyMQClient {
+    fn offset(
+        &self,
+        py: Python<'_>,
+        topic: &str,
+        partition: u32,
+        spec: OffsetSpec,
+    ) -> PyResult<u64> {
+        let this = self.handle.get()?;
+        let offsets = this.host.wait(py, this.client.list_offsets(topic, &[(partition, spec)]))?;
+        Ok(offsets[0])
+    }
+}

@@ -1,0 +1,144 @@
+//! Python values → what the core takes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flymq_core::Record;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyMemoryView, PyString};
+
+/// Bytes-like, or a string taken as UTF-8. Copied: Python may change or free its own.
+pub struct Data(pub Bytes);
+
+impl<'py> FromPyObject<'_, 'py> for Data {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            return Ok(Self(Bytes::copy_from_slice(bytes.as_bytes())));
+        }
+        if let Ok(text) = value.cast::<PyString>() {
+            return Ok(Self(Bytes::copy_from_slice(text.to_str()?.as_bytes())));
+        }
+        if let Ok(array) = value.cast::<PyByteArray>() {
+            return Ok(Self(array.to_vec().into()));
+        }
+        // The stable ABI of 3.10 has no buffer protocol; a memoryview's `tobytes` does the same.
+        let Ok(view) = PyMemoryView::from(&value) else {
+            return Err(PyTypeError::new_err(format!(
+                "expected bytes, a bytes-like object or str, not {}",
+                value.get_type().name()?
+            )));
+        };
+        let bytes = view.call_method0("tobytes")?;
+        Ok(Self(Bytes::copy_from_slice(bytes.cast::<PyBytes>()?.as_bytes())))
+    }
+}
+
+/// The bytes of an optional argument.
+pub fn bytes(data: Option<Data>) -> Option<Bytes> {
+    data.map(|data| data.0)
+}
+
+/// A mapping of names to values, or an iterable of (name, value) pairs.
+#[derive(Default)]
+pub struct Headers(pub Vec<(String, Option<Bytes>)>);
+
+impl<'py> FromPyObject<'_, 'py> for Headers {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let pairs = match value.cast::<PyMapping>() {
+            Ok(mapping) => mapping.items()?.into_any(),
+            Err(_) => value.to_owned(),
+        };
+        let wrong = |error: PyErr| {
+            PyTypeError::new_err(format!(
+                "expected a mapping of str to bytes, or (str, bytes) pairs: {}",
+                error.value(value.py())
+            ))
+        };
+        let mut headers = Vec::new();
+        for pair in pairs.try_iter().map_err(wrong)? {
+            let (name, value) = pair?.extract::<(String, Option<Data>)>().map_err(wrong)?;
+            headers.push((name, bytes(value)));
+        }
+        Ok(Self(headers))
+    }
+}
+
+/// A duration in seconds, zero or more, whole or not.
+#[derive(Clone, Copy)]
+pub struct Seconds(pub Duration);
+
+impl<'py> FromPyObject<'_, 'py> for Seconds {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let seconds: f64 = value.extract()?;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| {
+            PyValueError::new_err(format!("expected seconds, zero or more, not {seconds}"))
+        })
+    }
+}
+
+/// An iterable of (key, data) pairs.
+pub struct Records(pub Vec<Record>);
+
+impl<'py> FromPyObject<'_, 'py> for Records {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let mut records = Vec::with_capacity(value.len().unwrap_or_default());
+        for (index, pair) in value.try_iter()?.enumerate() {
+            let (key, data) = pair?.extract::<(Option<Data>, Option<Data>)>().map_err(|error| {
+                let why = error.value(value.py());
+                PyTypeError::new_err(format!("record {index} is not a (key, data) pair: {why}"))
+            })?;
+            records.push(record(data, key, None, None, None));
+        }
+        Ok(Self(records))
+    }
+}
+
+/// A record of the core.
+pub fn record(
+    data: Option<Data>,
+    key: Option<Data>,
+    headers: Option<Headers>,
+    partition: Option<u32>,
+    timestamp: Option<i64>,
+) -> Record {
+    let mut record = data.map_or_else(Record::default, |data| Record::new(data.0));
+    if let Some(key) = key {
+        record = record.key(key.0);
+    }
+    if let Some(headers) = headers {
+        record = record.headers(headers.0);
+    }
+    if let Some(partition) = partition {
+        record = record.partition(partition);
+    }
+    match timestamp {
+        Some(timestamp) => record.timestamp(timestamp),
+        None => record,
+    }
+}
+
+/// "host:port,…", or a sequence of "host:port".
+pub struct Addresses(pub String);
+
+impl<'py> FromPyObject<'_, 'py> for Addresses {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = value.cast::<PyString>() {
+            return Ok(Self(text.to_str()?.to_owned()));
+        }
+        let list: Vec<String> = value.extract().map_err(|_| {
+            PyTypeError::new_err("expected \"host:port,…\" or a sequence of \"host:port\"")
+        })?;
+        Ok(Self(list.join(",")))
+    }
+}

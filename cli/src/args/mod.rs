@@ -1,0 +1,112 @@
+//! The command line. Every option can also be given as a `FLYMQ_*` variable, where one is named.
+
+mod bench;
+mod broker;
+mod records;
+mod topic;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use flymq_core::Config;
+
+pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
+pub use broker::{BrokerOptions, DurabilityArg};
+pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
+pub use topic::TopicCommand;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success; also when whoever reads the output has read enough
+  1  failure: the reason and a hint are on standard error
+  2  the command line is wrong";
+
+/// FlyMQ: a message broker and its tools.
+#[derive(Debug, Parser)]
+#[command(name = "flymq", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub struct Args {
+    /// Broker to talk to: host:port, several with commas between, or a flymq:// URL
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "FLYMQ_BOOTSTRAP_SERVERS",
+        default_value = "localhost:9092",
+        value_parser = address
+    )]
+    pub address: String,
+    /// What to log on standard error: error, warn, info, debug or trace, also by module
+    #[arg(long, global = true, env = "FLYMQ_LOG", default_value = "warn")]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
+    Broker(BrokerOptions),
+    /// Store lines of standard input or of a file as records
+    Produce(ProduceOptions),
+    /// Print the records of a topic
+    Consume(ConsumeOptions),
+    /// Create, delete, list, describe and change topics
+    #[command(subcommand)]
+    Topic(TopicCommand),
+    /// Measure what a broker does
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Ask whether a broker is there and answers
+    Health {
+        /// How long to wait for the answer, in milliseconds
+        #[arg(long, default_value_t = 5_000)]
+        timeout_ms: u64,
+        /// How to print the answer
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs; streams are one object a line
+    Json,
+}
+
+fn address(text: &str) -> Result<String, String> {
+    Config::parse(text).map(|_| text.to_owned()).map_err(|e| e.message().to_owned())
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as key=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn pairs() {
+        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(key_value("a="), Ok(("a".to_owned(), String::new())));
+        assert!(key_value("a").is_err() && key_value("=b").is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! The runtime and the client that commands run with.
+
+use std::future::Future;
+
+use anyhow::Context;
+use flymq_core::{Client, Config};
+
+/// Runs a command's work with a client that is connected.
+pub fn with_client<T, F>(address: &str, work: impl FnOnce(Client) -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
+    let config = config(address)?;
+    block_on(async {
+        let client = Client::with_config(config).await?;
+        let result = work(client.clone()).await;
+        client.close().await;
+        result
+    })
+}
+
+/// The client's options for an address of the command line.
+pub fn config(address: &str) -> anyhow::Result<Config> {
+    let mut config = Config::parse(address)?;
+    if config.client_id == Config::default().client_id {
+        config.client_id = "flymq-cli".to_owned();
+    }
+    Ok(config)
+}
+
+/// Runs a command's work on a runtime of its own.
+pub fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}
