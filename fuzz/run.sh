@@ -28,6 +28,6 @@ for target in "${targets[@]}"; do
     echo "fuzz: $target for $each s"
     cargo +nightly fuzz run "$target" -- \
         -max_total_time="$each" -max_len=65536 -rss_limit_mb=512 -malloc_limit_mb=96 \
-        -timeout=10 -print_final_stats=1 -verbosity=1
+        -timeout=10 -print_final_stats=1 -verbosity=0
 done
 echo "fuzz ok: ${targets[*]}, $seconds s"

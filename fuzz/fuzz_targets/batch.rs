@@ -11,7 +11,8 @@ const LIMIT: usize = 1 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(([codec, head @ ..], records)) = bytes.split_first_chunk::<9>() else { return };
-    let [count, raw_size] = [0, 4].map(|at| u32::from_be_bytes(head[at..at + 4].try_into().unwrap()));
+    let [count, raw_size] =
+        [0, 4].map(|at| u32::from_be_bytes(head[at..at + 4].try_into().unwrap()));
     let records = Bytes::copy_from_slice(records);
     let batch = RecordBatch {
         base_offset: u64::MAX - 3,

@@ -3,6 +3,8 @@
 
 #![no_main]
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use flymq_protocol::frame::HEADER_LEN;
 use flymq_protocol::messages::ProduceRequest;
@@ -14,6 +16,8 @@ mod kinds;
 
 const LIMIT: usize = 1 << 20;
 
+static KINDS: LazyLock<Vec<kinds::Kind>> = LazyLock::new(kinds::all);
+
 fuzz_target!(|bytes: &[u8]| {
     let Some((head, payload)) = bytes.split_first_chunk::<HEADER_LEN>() else { return };
     let Ok(header) = FrameHeader::parse(head, LIMIT) else { return };
@@ -21,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let payload = Bytes::copy_from_slice(payload);
     let Ok(frame) = Frame::new(header.opcode, payload.clone()) else { return };
     assert_eq!(frame.id, bounds::id_before_fault(&payload));
-    for kind in kinds::all().iter().filter(|kind| kind.opcode == header.opcode) {
+    for kind in KINDS.iter().filter(|kind| kind.opcode == header.opcode) {
         let Ok(encoded) = (kind.recode)(&frame) else { continue };
         // What was understood says the same when it is said again.
         let encoded = encoded.to_bytes();
