@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from flymq import FlyMQClient, __version__
+from flymq import EmbeddedBroker, FlyMQClient, __version__
 from helpers import DEADLINE
 
 COMMAND = str(Path(sys.executable).with_name("flymq"))
@@ -57,3 +58,23 @@ def test_a_failure_is_code_1_with_a_hint(tmp_path: Path) -> None:
         timeout=DEADLINE,
     )
     assert failed.returncode == 1 and "hint:" in failed.stderr
+
+
+def test_ctrl_c_ends_a_command_that_waits(
+    broker: EmbeddedBroker, client: FlyMQClient, topic: str
+) -> None:
+    client.produce(topic, b"first")
+    command = subprocess.Popen(
+        [COMMAND, "--address", broker.address, "consume", topic, "--follow"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert command.stdout is not None and command.stdout.readline() == "first\n"
+        sent = time.monotonic()
+        command.send_signal(signal.SIGINT)
+        command.wait(DEADLINE)
+        assert time.monotonic() - sent < 5
+    finally:
+        command.kill()
+        command.communicate()

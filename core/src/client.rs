@@ -138,7 +138,9 @@ impl Client {
     }
 
     async fn immediate_producer(&self) -> Result<&Producer> {
-        let build = || async { self.producer().linger(Duration::ZERO).build() };
+        let patience = self.core.router.config().request_timeout;
+        let build =
+            || async { self.producer().linger(Duration::ZERO).delivery_timeout(patience).build() };
         self.producer.get_or_try_init(build).await
     }
 

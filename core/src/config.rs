@@ -73,6 +73,12 @@ impl Config {
         Ok(config)
     }
 
+    /// How often a connection on which requests wait looks whether the broker still answers. It
+    /// takes up to three looks to tell, which leaves time to ask another broker.
+    pub(crate) fn probe_interval(&self) -> Duration {
+        (self.request_timeout / 4).clamp(Duration::from_millis(100), Duration::from_secs(10))
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let millis = || {
             value

@@ -31,6 +31,6 @@ pub use consumer::{Consumer, ConsumerBuilder, OffsetReset, StartOffset};
 pub use error::{Error, Result};
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
-pub use metrics::MetricsSnapshot;
+pub use metrics::{MetricsSnapshot, OperationMetrics};
 pub use producer::{Compression, Delivery, Producer, ProducerBuilder};
 pub use record::{Header, Message, Record, RecordMetadata};

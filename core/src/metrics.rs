@@ -1,27 +1,39 @@
 //! What the client counts, readable as a snapshot.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use flymq_protocol::OpCode;
 use hdrhistogram::Histogram;
 
 use crate::error::Error;
 
 /// Counters of one client and all that it made.
+#[derive(Default)]
 pub(crate) struct Metrics {
     connections: AtomicI64,
-    requests: AtomicU64,
     retries: AtomicU64,
     buffered_bytes: AtomicI64,
+    buffered_records: AtomicI64,
     prefetched_bytes: AtomicI64,
     sent_records: AtomicU64,
     consumed_records: AtomicU64,
-    errors: Mutex<BTreeMap<u16, u64>>,
+    /// Per request, not per record, so that one lock is cheap enough.
+    answers: Mutex<Answers>,
+}
+
+#[derive(Default)]
+struct Answers {
+    errors: BTreeMap<u16, u64>,
+    operations: BTreeMap<&'static str, Operation>,
+}
+
+struct Operation {
+    errors: u64,
     /// Microseconds; two digits are kept, up to a minute.
-    latency: Mutex<Histogram<u64>>,
+    latency: Histogram<u64>,
 }
 
 /// What a client counted up to now.
@@ -35,15 +47,37 @@ pub struct MetricsSnapshot {
     pub retries: u64,
     /// Errors by code.
     pub errors: BTreeMap<u16, u64>,
+    /// Requests, errors and latency by the operation's name on the wire, such as `PRODUCE`.
+    pub operations: BTreeMap<&'static str, OperationMetrics>,
     /// Bytes that producers hold and brokers have not acknowledged.
     pub buffered_bytes: u64,
+    /// Records that producers hold and brokers have not acknowledged.
+    pub buffered_records: u64,
     /// Bytes that consumers have read ahead of the application.
     pub prefetched_bytes: u64,
     /// Records acknowledged by brokers.
     pub sent_records: u64,
     /// Records handed to the application.
     pub consumed_records: u64,
-    /// Time from request to answer: half of all requests took no longer.
+    /// Time from request to answer: half of all requests took no longer. FETCH is left out of this
+    /// and the next three, because it waits for records to come.
+    pub latency_p50: Duration,
+    /// 90 % took no longer.
+    pub latency_p90: Duration,
+    /// 99 % took no longer.
+    pub latency_p99: Duration,
+    /// 99.9 % took no longer.
+    pub latency_p999: Duration,
+}
+
+/// What a client counted of one operation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OperationMetrics {
+    /// Requests answered, with a result or an error.
+    pub requests: u64,
+    /// Those of them that failed.
+    pub errors: u64,
+    /// Time from request to answer: half of them took no longer.
     pub latency_p50: Duration,
     /// 90 % took no longer.
     pub latency_p90: Duration,
@@ -55,21 +89,22 @@ pub struct MetricsSnapshot {
 
 const LONGEST_US: u64 = 60_000_000;
 
+/// An empty histogram of microseconds.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, 2).expect("the bounds are valid")
+}
+
+fn quantile(latency: &Histogram<u64>, q: f64) -> Duration {
+    Duration::from_micros(latency.value_at_quantile(q))
+}
+
 impl Metrics {
     pub fn new() -> Self {
-        Self {
-            connections: AtomicI64::new(0),
-            requests: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
-            buffered_bytes: AtomicI64::new(0),
-            prefetched_bytes: AtomicI64::new(0),
-            sent_records: AtomicU64::new(0),
-            consumed_records: AtomicU64::new(0),
-            errors: Mutex::default(),
-            latency: Mutex::new(
-                Histogram::new_with_bounds(1, LONGEST_US, 2).expect("the bounds are valid"),
-            ),
-        }
+        Self::default()
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn connected(&self) {
@@ -84,8 +119,9 @@ impl Metrics {
         self.retries.fetch_add(1, Relaxed);
     }
 
-    pub fn buffered(&self, bytes: i64) {
+    pub fn buffered(&self, bytes: i64, records: i64) {
         self.buffered_bytes.fetch_add(bytes, Relaxed);
+        self.buffered_records.fetch_add(records, Relaxed);
     }
 
     pub fn prefetched(&self, bytes: i64) {
@@ -100,32 +136,80 @@ impl Metrics {
         self.consumed_records.fetch_add(records, Relaxed);
     }
 
-    pub fn answered(&self, took: Duration, error: Option<&Error>) {
-        self.requests.fetch_add(1, Relaxed);
-        if let Some(error) = error {
-            let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-            *errors.entry(error.code_number()).or_default() += 1;
-        }
+    pub fn answered(&self, op: OpCode, took: Duration, error: Option<&Error>) {
         let micros = took.as_micros().clamp(1, LONGEST_US.into()) as u64;
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
+        let mut answers = self.answers();
+        if let Some(error) = error {
+            *answers.errors.entry(error.code_number()).or_default() += 1;
+        }
+        let operation = answers
+            .operations
+            .entry(op.name())
+            .or_insert_with(|| Operation { errors: 0, latency: histogram() });
+        operation.errors += u64::from(error.is_some());
+        operation.latency.saturating_record(micros);
     }
 
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-        let quantile = |q| Duration::from_micros(latency.value_at_quantile(q));
+        let answers = self.answers();
+        let mut all = histogram();
+        let mut requests = 0;
+        let mut operations = BTreeMap::new();
+        for (&name, Operation { errors, latency }) in &answers.operations {
+            requests += latency.len();
+            if name != OpCode::Fetch.name() {
+                all.add(latency).expect("the bounds are the same");
+            }
+            let operation = OperationMetrics {
+                requests: latency.len(),
+                errors: *errors,
+                latency_p50: quantile(latency, 0.5),
+                latency_p90: quantile(latency, 0.9),
+                latency_p99: quantile(latency, 0.99),
+                latency_p999: quantile(latency, 0.999),
+            };
+            operations.insert(name, operation);
+        }
+        let level = |gauge: &AtomicI64| gauge.load(Relaxed).max(0) as u64;
         MetricsSnapshot {
-            connections: self.connections.load(Relaxed).max(0) as u64,
-            requests: self.requests.load(Relaxed),
+            connections: level(&self.connections),
+            requests,
             retries: self.retries.load(Relaxed),
-            errors: self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            buffered_bytes: self.buffered_bytes.load(Relaxed).max(0) as u64,
-            prefetched_bytes: self.prefetched_bytes.load(Relaxed).max(0) as u64,
+            errors: answers.errors.clone(),
+            operations,
+            buffered_bytes: level(&self.buffered_bytes),
+            buffered_records: level(&self.buffered_records),
+            prefetched_bytes: level(&self.prefetched_bytes),
             sent_records: self.sent_records.load(Relaxed),
             consumed_records: self.consumed_records.load(Relaxed),
-            latency_p50: quantile(0.5),
-            latency_p90: quantile(0.9),
-            latency_p99: quantile(0.99),
-            latency_p999: quantile(0.999),
+            latency_p50: quantile(&all, 0.5),
+            latency_p90: quantile(&all, 0.9),
+            latency_p99: quantile(&all, 0.99),
+            latency_p999: quantile(&all, 0.999),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flymq_protocol::ErrorCode;
+
+    #[test]
+    fn a_waiting_fetch_is_counted_but_does_not_blur_the_latency() {
+        let metrics = Metrics::new();
+        for _ in 0..10 {
+            metrics.answered(OpCode::Produce, Duration::from_millis(2), None);
+            metrics.answered(OpCode::Fetch, Duration::from_millis(500), None);
+        }
+        let error = Error::new(ErrorCode::Overloaded, "produce", "");
+        metrics.answered(OpCode::Produce, Duration::from_millis(2), Some(&error));
+        let snapshot = metrics.snapshot();
+        assert_eq!(snapshot.requests, 21);
+        assert!(snapshot.latency_p999 < Duration::from_millis(3), "{:?}", snapshot.latency_p999);
+        let produce = &snapshot.operations["PRODUCE"];
+        assert_eq!((produce.requests, produce.errors), (11, 1));
+        assert!(snapshot.operations["FETCH"].latency_p50 > Duration::from_millis(490));
+        assert_eq!(snapshot.errors, BTreeMap::from([(ErrorCode::Overloaded as u16, 1)]));
     }
 }

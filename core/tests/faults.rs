@@ -263,6 +263,166 @@ async fn records_given_up_are_told_so_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn a_delivery_ends_in_time_however_long_requests_may_take() {
+    let (_dir, broker, address) = broker().await;
+    let proxy = Proxy::start(broker.local_addr()).await;
+    let direct = Client::connect(&address).await.unwrap();
+    direct.create_topic(NewTopic::new("t")).await.unwrap();
+    let client = Client::with_config(config(&proxy.address)).await.unwrap();
+    let timeout = Duration::from_millis(300);
+    let producer =
+        client.producer().linger(Duration::ZERO).delivery_timeout(timeout).build().unwrap();
+    producer.send_and_wait("t", Record::new("0").key("k")).await.unwrap();
+    proxy.let_through(false);
+    let began = std::time::Instant::now();
+    let error = producer.send_and_wait("t", Record::new("1").key("k")).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::Timeout));
+    assert!(began.elapsed() < Duration::from_secs(10), "that is not the request's time-out");
+    assert_eq!(client.metrics().buffered_bytes, 0, "what was given up holds no room");
+    // The connection was not given up for it. What was sent arrives late, and the sequences go on.
+    proxy.let_through(true);
+    for i in 2..20 {
+        producer.send_and_wait("t", Record::new(format!("{i}")).key("k")).await.unwrap();
+    }
+    assert_eq!(read_all(&direct, "t").await["k"], (0..20).collect::<Vec<_>>());
+    assert_eq!(client.metrics().connections, 1);
+}
+
+/// Deliveries that time out in mid-flight, connections that are cut: what was acknowledged is stored
+/// once and in order, and what was given up at most once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn giving_up_under_cuts_doubles_nothing() {
+    let (_dir, broker, address) = broker().await;
+    let proxy = Proxy::start(broker.local_addr()).await;
+    let direct = Client::connect(&address).await.unwrap();
+    direct.create_topic(NewTopic::new("t").partitions(3)).await.unwrap();
+    proxy.cut_after(20_000);
+    let client = Client::with_config(config(&proxy.address)).await.unwrap();
+    let producer = client
+        .producer()
+        .linger(Duration::ZERO)
+        .batch_bytes(1_000)
+        .delivery_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let (mut acknowledged, mut given_up) = (BTreeMap::<_, Vec<u64>>::new(), 0);
+    for round in 0..40 {
+        let mut deliveries = Vec::new();
+        for i in round * 100..round * 100 + 100 {
+            let key = format!("{}", i % 7);
+            let record = Record::new(format!("{i:50}")).key(key.clone());
+            deliveries.push((key, i, producer.send("t", record).await.unwrap()));
+        }
+        // In every fourth round nothing gets through until some are given up.
+        proxy.let_through(round % 4 != 3);
+        for (key, i, delivery) in deliveries {
+            match delivery.await {
+                Ok(_) => acknowledged.entry(key).or_default().push(i),
+                Err(error) => {
+                    assert_eq!(error.code(), Some(ErrorCode::Timeout), "{error}");
+                    given_up += 1;
+                }
+            }
+        }
+    }
+    proxy.let_through(true);
+    proxy.cut_after(0);
+    assert!(given_up > 100, "{given_up} were given up");
+    assert!(proxy.cuts() > 5, "{} cuts", proxy.cuts());
+    // Follows whatever was sent before in each partition.
+    for partition in 0..3 {
+        let last = Record::new("999999").key("last").partition(partition);
+        while producer.send_and_wait("t", last.clone()).await.is_err() {}
+    }
+    for (key, stored) in read_all(&direct, "t").await {
+        if key != "last" {
+            assert!(stored.is_sorted_by(|a, b| a < b), "key {key}: {stored:?}");
+            let missing = acknowledged[&key].iter().find(|n| stored.binary_search(n).is_err());
+            assert_eq!(missing, None, "key {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_topic_made_anew_with_fewer_partitions_is_written_to() {
+    let (_dir, _broker, address) = broker().await;
+    let client = Client::with_config(config(&address)).await.unwrap();
+    let producer = client.producer().linger(Duration::ZERO).build().unwrap();
+    client.create_topic(NewTopic::new("t").partitions(8)).await.unwrap();
+    for partition in 0..8 {
+        producer.send_and_wait("t", Record::new("0").partition(partition)).await.unwrap();
+    }
+    client.delete_topic("t").await.unwrap();
+    client.create_topic(NewTopic::new("t").partitions(2)).await.unwrap();
+    // Some of these go where there is no partition any more; that is noticed, and passes.
+    let mut refused = 0;
+    let mut in_a_row = 0;
+    while in_a_row < 20 {
+        match producer.send_and_wait("t", Record::new("1")).await {
+            Ok(stored) => {
+                assert!(stored.partition < 2);
+                in_a_row += 1;
+            }
+            Err(error) => {
+                assert_eq!(error.code(), Some(ErrorCode::UnknownPartition), "{error}");
+                refused += 1;
+                in_a_row = 0;
+                assert!(refused < 20, "the topic is not looked up again");
+            }
+        }
+    }
+    let error = producer.send("t", Record::new("2").partition(2)).await.err().unwrap();
+    assert_eq!(error.code(), Some(ErrorCode::UnknownPartition));
+}
+
+#[tokio::test]
+async fn trying_to_send_does_not_wait() {
+    let (_dir, broker, _) = broker().await;
+    let proxy = Proxy::start(broker.local_addr()).await;
+    let client = Client::with_config(config(&proxy.address)).await.unwrap();
+    client.create_topic(NewTopic::new("t")).await.unwrap();
+    let producer = client.producer().batch_bytes(1_000).buffer_bytes(2_000).build().unwrap();
+    let record = || Record::new("x".repeat(500)).key("k");
+    let error = producer.try_send("t", record()).err().unwrap();
+    assert_eq!(error.code(), Some(ErrorCode::InvalidArgument), "not prepared");
+    let error = producer.prepare("nope").await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UnknownTopic));
+    producer.prepare("t").await.unwrap();
+    proxy.let_through(false);
+    let taken: Vec<_> = (0..3).map(|_| producer.try_send("t", record()).unwrap()).collect();
+    let error = producer.try_send("t", record()).err().unwrap();
+    assert_eq!(error.code(), Some(ErrorCode::BufferFull));
+    assert!(error.is_retriable());
+    assert_eq!(client.metrics().buffered_records, 3);
+    proxy.let_through(true);
+    for delivery in taken {
+        delivery.await.unwrap();
+    }
+    producer.try_send("t", record()).unwrap().await.unwrap();
+    producer.close(Duration::from_secs(5)).await.unwrap();
+    let error = producer.try_send("t", record()).err().unwrap();
+    assert_eq!(error.code(), Some(ErrorCode::Closed));
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_no_delivery_waiting() {
+    let runtime = blocking::Runtime::new(2).unwrap();
+    let (delivery, producer, _silent) = runtime.block_on(async {
+        let silent = common::fake::FakeBroker::start(|request| {
+            common::fake::politely(request, 1).unwrap_or(common::fake::Reply::Silence)
+        })
+        .await;
+        let client = Client::connect(&silent.address).await.unwrap();
+        let producer = client.producer().linger(Duration::ZERO).build().unwrap();
+        (producer.send("t", Record::new("x")).await.unwrap(), producer, silent)
+    });
+    runtime.shutdown(Duration::from_secs(5));
+    let outcome = delivery.try_result().expect("it is left waiting");
+    assert_eq!(outcome.unwrap_err().code(), Some(ErrorCode::Closed));
+    drop(producer);
+}
+
+#[tokio::test]
 async fn a_topic_made_anew_is_written_to_from_the_start() {
     let (_dir, _broker, address) = broker().await;
     let client = Client::with_config(config(&address)).await.unwrap();

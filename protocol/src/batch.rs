@@ -129,7 +129,7 @@ impl RecordBatch {
 
     /// Checks the checksum, decompresses and iterates. `max_raw` bounds the decompressed size.
     ///
-    /// Iteration ends with an error if the bytes are not `count` well-formed records.
+    /// Iteration ends with an error if the bytes are not exactly `count` well-formed records.
     pub fn records(&self, max_raw: usize) -> Result<Records, ProtocolError> {
         self.check_crc()?;
         Ok(Records {
@@ -180,11 +180,7 @@ impl RecordBatch {
             max_timestamp = max_timestamp.max(self.base_timestamp.saturating_add(delta));
         }
         if cursor.remaining() != 0 {
-            return Err(ProtocolError::invalid_batch(format!(
-                "{} bytes follow the batch's {} records",
-                cursor.remaining(),
-                self.count
-            )));
+            return Err(leftover(cursor.remaining(), self.count));
         }
         Ok(max_timestamp)
     }
@@ -193,6 +189,10 @@ impl RecordBatch {
 /// A sequence number advanced by `n` records; after `i32::MAX` comes 0.
 pub fn advance_sequence(sequence: i32, n: u32) -> i32 {
     ((i64::from(sequence) + i64::from(n)) % (i64::from(i32::MAX) + 1)) as i32
+}
+
+fn leftover(bytes: usize, count: u32) -> ProtocolError {
+    ProtocolError::invalid_batch(format!("{bytes} bytes follow the batch's {count} records"))
 }
 
 fn in_record(index: u32, error: ProtocolError) -> ProtocolError {
@@ -291,6 +291,18 @@ impl Records {
             headers,
         })
     }
+
+    fn end(&mut self) {
+        self.index = self.count;
+        self.at = self.raw.len();
+    }
+
+    /// Once: the error for bytes behind the last record.
+    fn leftover(&mut self) -> Option<ProtocolError> {
+        let bytes = self.raw.len() - self.at;
+        self.end();
+        (bytes > 0).then(|| leftover(bytes, self.count))
+    }
 }
 
 impl Iterator for Records {
@@ -299,15 +311,14 @@ impl Iterator for Records {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.index == self.count {
-            return None;
+            return self.leftover().map(Err);
         }
         let result = self.read().map_err(|e| in_record(self.index, e));
-        self.index = if result.is_ok() { self.index + 1 } else { self.count };
+        match result {
+            Ok(_) => self.index += 1,
+            Err(_) => self.end(),
+        }
         Some(result)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some((self.count - self.index) as usize))
     }
 }
 

@@ -8,7 +8,8 @@ use crate::msgpack::{Cursor, Token};
 pub const MAX_DEPTH: usize = 16;
 
 /// How many values (keys, elements, scalars) a payload may hold in all. Records are one binary
-/// value each batch, so they do not count.
+/// value each batch, so they do not count. Decoding takes at most 48 bytes a value for a request and
+/// 96 for a response, besides the payload's own length.
 pub const MAX_VALUES: u64 = 1 << 18;
 
 /// Checks the payload's structure and returns its top-level `id` (0 where it has none).
@@ -16,31 +17,47 @@ pub const MAX_VALUES: u64 = 1 << 18;
 /// Binaries and strings are skipped over without being read, so the cost is that of the structure
 /// alone.
 pub fn check(payload: &[u8]) -> Result<u64, ProtocolError> {
+    let mut id = None;
+    walk(payload, &mut id)?;
+    Ok(id.unwrap_or(0))
+}
+
+/// The `id` of a payload that [`check`] refused, so that the refusal can be matched with its request:
+/// 0 where the fault comes before the id.
+pub fn id_before_fault(payload: &[u8]) -> u64 {
+    let mut id = None;
+    // The fault itself is what the caller already has.
+    let _ = walk(payload, &mut id);
+    id.unwrap_or(0)
+}
+
+fn walk(payload: &[u8], id: &mut Option<u64>) -> Result<(), ProtocolError> {
     let mut cursor = Cursor::new(payload);
     let Token::Map(entries) = cursor.token()? else {
         return Err(ProtocolError::malformed("the payload is not a map"));
     };
     let mut walk = Walk { cursor, values: 0 };
-    let mut id = 0;
     for _ in 0..entries {
         let Token::Str(key) = walk.next()? else {
             return Err(ProtocolError::malformed("a key of the payload's map is not a string"));
         };
-        if key == b"id" {
-            id = match walk.next()? {
-                Token::Int(value) => u64::try_from(value).map_err(|_| {
-                    ProtocolError::malformed("id is not an unsigned 64-bit integer")
-                })?,
-                _ => return Err(ProtocolError::malformed("id is not an integer")),
-            };
-        } else {
+        if key != b"id" {
             walk.skip_value()?;
+            continue;
+        }
+        let Token::Int(value) = walk.next()? else {
+            return Err(ProtocolError::malformed("id is not an integer"));
+        };
+        let value = u64::try_from(value)
+            .map_err(|_| ProtocolError::malformed("id is not an unsigned 64-bit integer"))?;
+        if id.replace(value).is_some() {
+            return Err(ProtocolError::malformed("id appears twice"));
         }
     }
     if walk.cursor.remaining() != 0 {
         return Err(ProtocolError::malformed("bytes follow the payload's map"));
     }
-    Ok(id)
+    Ok(())
 }
 
 struct Walk<'a> {
@@ -106,6 +123,18 @@ mod tests {
             rmp_serde::to_vec(&std::collections::BTreeMap::from([("aa", 1), ("id", 77), ("z", 2)]));
         assert_eq!(check(&payload.unwrap()), Ok(77));
         assert_eq!(check(&[0x80]), Ok(0));
+    }
+
+    #[test]
+    fn finds_the_id_of_a_payload_that_is_refused() {
+        // {"id": 5, "a": <cut off>
+        let cut = [0x82, 0xa2, b'i', b'd', 5, 0xa1, b'a', 0xc4, 9];
+        assert!(check(&cut).is_err());
+        assert_eq!(id_before_fault(&cut), 5);
+        assert_eq!(id_before_fault(&cut[..3]), 0);
+        assert_eq!(id_before_fault(b"GET / HTTP/1.1"), 0);
+        let twice = [0x82, 0xa2, b'i', b'd', 5, 0xa2, b'i', b'd', 6];
+        assert!(check(&twice).is_err());
     }
 
     #[test]

@@ -14,8 +14,8 @@
 //! | [`partitioner`] | key → partition (Kafka's murmur2) |
 //! | `blob`, `bounds`, `msgpack` | how payloads are read without copying and without trust |
 //!
-//! Nothing here panics on any input, and nothing allocates more than the input's own size times a
-//! small constant (see [`bounds::MAX_VALUES`]).
+//! Nothing here panics on any input. Decoding a payload allocates no more than its own length and a
+//! constant (see [`bounds::MAX_VALUES`]); reading a batch, what its receiver agreed to decompress.
 
 #![forbid(unsafe_code)]
 

@@ -60,6 +60,12 @@ impl DiskSpace {
         Ok(())
     }
 
+    /// Whether writes are refused for lack of space. Looks at the disk.
+    pub fn is_short(&self) -> bool {
+        self.look();
+        self.short.load(Relaxed)
+    }
+
     fn look(&self) {
         // If the file system cannot be asked, the writes themselves will tell.
         let Ok(stat) = rustix::fs::statvfs(&self.path) else { return };

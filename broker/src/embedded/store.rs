@@ -137,6 +137,11 @@ impl Store {
 
     /// Drops a segment with all that it holds.
     pub fn drop_segment(&self, keyspace: Keyspace) -> Result<()> {
+        // Deleting the keyspace alone leaves its files open in the store's cache of file handles, and
+        // their space in use. Files that are dropped one by one are closed too.
+        if let Err(error) = fjall::AbstractTree::drop_range::<&[u8], _>(&keyspace.tree, ..) {
+            tracing::warn!(%error, "cannot drop a segment's files one by one");
+        }
         self.db.delete_keyspace(keyspace).map_err(|e| failed("cannot drop a segment", e))
     }
 

@@ -48,6 +48,9 @@ pub fn run(inner: &Inner, every: Duration, producer_expiry: Duration) {
             }
         }
         shrink_memory(inner);
+        if inner.space.is_short() {
+            free_journals(inner);
+        }
         if expired.elapsed() >= EXPIRE_EVERY {
             expired = Instant::now();
             if let Err(error) = expire_producers(inner, producer_expiry) {
@@ -160,6 +163,20 @@ fn shrink_memory(inner: &Inner) {
             tracing::warn!(%error, "cannot write a memtable out");
         }
         excess = excess.saturating_sub(size);
+    }
+}
+
+/// Has all memtables written out, so that the journals they came through can go, and with them what
+/// was deleted: the store keeps a dropped segment's files for as long as a journal mentions it. Costs
+/// nothing when repeated while no writes come in.
+fn free_journals(inner: &Inner) {
+    let topics = inner.topics.all();
+    let segments: Vec<_> = topics.iter().map(|topic| topic.active()).collect();
+    let own = [&inner.store.meta, &inner.store.producers];
+    for keyspace in segments.iter().map(|segment| &segment.keyspace).chain(own) {
+        if let Err(error) = keyspace.rotate_memtable() {
+            tracing::warn!(%error, "cannot write a memtable out");
+        }
     }
 }
 

@@ -4,31 +4,24 @@
 //! wake-up; what it does not take is left to the connection's task. That task reads, and completes
 //! each request where its answer is read.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
 use flymq_protocol::error::ErrorReply;
-use flymq_protocol::frame::{self, EncodedFrame, Frame, FrameHeader, HEADER_LEN};
+use flymq_protocol::frame::{self, EncodedFrame, Frame, HEADER_LEN};
 use flymq_protocol::messages::{HelloRequest, HelloResponse, Request};
 use flymq_protocol::{ErrorCode, opcode};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
+use super::wire::Wire;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 
-/// How much is read at a time where no longer frame is known to come.
-const READ_AHEAD: usize = 64 << 10;
-/// How many parts are handed to the operating system in one call.
-const MAX_SLICES: usize = 64;
-
-/// Called with the answer to a request, on the connection's task; must not block.
-type Completion = Box<dyn FnOnce(Result<Frame>) + Send>;
+/// The longest HELLO there can be; the broker says what it takes in its answer.
+const BEFORE_HELLO: u32 = 64 << 10;
 
 /// A connection that has been greeted.
 pub(crate) struct Connection {
@@ -37,58 +30,18 @@ pub(crate) struct Connection {
     pub hello: HelloResponse,
 }
 
-struct Wire {
-    address: String,
-    socket: TcpStream,
-    output: Mutex<VecDeque<Bytes>>,
-    /// Rung when the output did not fit the socket.
-    blocked: Notify,
-    pending: Mutex<Pending>,
-    next_id: AtomicU64,
-    closed: AtomicBool,
-    max_response: usize,
-    metrics: Arc<Metrics>,
-}
-
-#[derive(Default)]
-struct Pending {
-    requests: HashMap<u64, Completion>,
-    /// Why there will be no more answers.
-    ended: Option<Error>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Connection {
     /// Connects and says HELLO.
     pub async fn open(address: &str, config: &Config, metrics: Arc<Metrics>) -> Result<Self> {
-        let failed = |e: io::Error| {
+        let socket = dial(address).await.map_err(|e| {
             Error::with_source(
                 ErrorCode::ConnectFailed,
                 "connect",
                 format!("cannot connect to {address}: {e}"),
                 e,
             )
-        };
-        let socket = TcpStream::connect(address).await.map_err(failed)?;
-        socket.set_nodelay(true).map_err(failed)?;
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(30));
-        socket2::SockRef::from(&socket).set_tcp_keepalive(&keepalive).map_err(failed)?;
-        metrics.connected();
-        let wire = Arc::new(Wire {
-            address: address.to_owned(),
-            socket,
-            output: Mutex::default(),
-            blocked: Notify::new(),
-            pending: Mutex::default(),
-            next_id: AtomicU64::new(1),
-            closed: AtomicBool::new(false),
-            max_response: config.max_response_bytes,
-            metrics,
-        });
-        tokio::spawn(serve(wire.clone()));
+        })?;
+        let wire = Wire::start(address, socket, config, metrics);
         let mut connection = Self { wire, hello: no_hello() };
         let hello = HelloRequest {
             client_id: config.client_id.clone(),
@@ -108,7 +61,12 @@ impl Connection {
 
     /// Whether it can still be used.
     pub fn is_open(&self) -> bool {
-        !self.wire.closed.load(Ordering::Acquire)
+        self.wire.is_open()
+    }
+
+    /// Whether it ended because the broker did not answer any more.
+    pub fn fell_silent(&self) -> bool {
+        self.wire.fell_silent()
     }
 
     pub fn address(&self) -> &str {
@@ -122,7 +80,7 @@ impl Connection {
 
     /// Ends the connection because an answer did not come in time.
     pub fn time_out(&self) {
-        self.wire.end(lost(&self.wire.address, "an answer did not come in time"));
+        self.wire.end_silent("an answer did not come in time");
     }
 
     /// Sends a request and has `done` called with its answer, once, whatever happens.
@@ -132,7 +90,7 @@ impl Connection {
         request: &R,
         done: impl FnOnce(Result<R::Response>) + Send + 'static,
     ) -> u64 {
-        let id = self.wire.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = self.wire.next_id();
         let frame = match self.encode(operation, id, request) {
             Ok(frame) => frame,
             Err(error) => {
@@ -142,17 +100,12 @@ impl Connection {
         };
         let metrics = self.wire.metrics.clone();
         let began = Instant::now();
-        let complete: Completion = Box::new(move |answer| {
+        let complete = move |answer: Result<Frame>| {
             let answer = answer.and_then(|frame| decode::<R>(operation, &frame));
-            metrics.answered(began.elapsed(), answer.as_ref().err());
+            metrics.answered(R::OPCODE, began.elapsed(), answer.as_ref().err());
             done(answer);
-        });
-        if let Err(complete) = self.wire.register(id, complete) {
-            let error = lock(&self.wire.pending).ended.clone();
-            complete(Err(error.unwrap_or_else(|| lost(&self.wire.address, "it was closed"))));
-            return id;
-        }
-        self.wire.write(frame);
+        };
+        self.wire.request(id, frame, Box::new(complete));
         id
     }
 
@@ -188,7 +141,7 @@ impl Connection {
         struct Forget<'a>(&'a Wire, u64);
         impl Drop for Forget<'_> {
             fn drop(&mut self) {
-                lock(&self.0.pending).requests.remove(&self.1);
+                self.0.forget(self.1);
             }
         }
         let (sender, receiver) = oneshot::channel();
@@ -196,7 +149,7 @@ impl Connection {
             let _ = sender.send(answer);
         });
         let _forget = Forget(&self.wire, id);
-        receiver.await.unwrap_or_else(|_| Err(lost(&self.wire.address, "it was closed")))
+        receiver.await.unwrap_or_else(|_| Err(Error::closed(operation, "connection")))
     }
 }
 
@@ -204,6 +157,17 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+async fn dial(address: &str) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).await?;
+    socket.set_nodelay(true)?;
+    // A peer that vanished is noticed within about a minute even while nothing is asked of it.
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(30))
+        .with_interval(Duration::from_secs(10));
+    socket2::SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    Ok(socket)
 }
 
 /// Stands in until the broker has answered HELLO.
@@ -214,7 +178,7 @@ fn no_hello() -> HelloResponse {
         auth_required: false,
         mechanisms: Vec::new(),
         nonce: Default::default(),
-        max_frame_bytes: 64 << 10,
+        max_frame_bytes: BEFORE_HELLO,
         features: Vec::new(),
     }
 }
@@ -234,153 +198,80 @@ fn decode<R: Request>(operation: &'static str, frame: &Frame) -> Result<R::Respo
     ))
 }
 
-fn lost(address: &str, why: &str) -> Error {
-    Error::new(
-        ErrorCode::ConnectionLost,
-        "request",
-        format!("the connection to {address} was lost: {why}"),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::{Bytes, BytesMut};
+    use flymq_protocol::messages::ProduceRequest;
+    use flymq_protocol::{BatchBuilder, Codec};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
-impl Wire {
-    fn register(&self, id: u64, complete: Completion) -> std::result::Result<(), Completion> {
-        let mut pending = lock(&self.pending);
-        if pending.ended.is_some() {
-            return Err(complete);
-        }
-        pending.requests.insert(id, complete);
-        Ok(())
+    /// Says HELLO to whoever connects, and then neither reads nor answers.
+    async fn deaf() -> (String, tokio::task::JoinHandle<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_buf(&mut BytesMut::with_capacity(4096)).await.unwrap();
+            let hello = HelloResponse { max_frame_bytes: 32 << 20, ..no_hello() };
+            let hello = frame::encode(HelloRequest::OPCODE.response(), 1, &hello).unwrap();
+            stream.write_all(&hello.to_bytes()).await.unwrap();
+            stream
+        });
+        (address, serving)
     }
 
-    fn write(&self, frame: EncodedFrame) {
-        let mut output = lock(&self.output);
-        let idle = output.is_empty();
-        output.extend(frame.parts);
-        // If there was output already, the connection's task is waiting for the socket to take it.
-        if idle && !self.push_out(&mut output) {
-            self.blocked.notify_one();
-        }
+    fn large() -> ProduceRequest {
+        let mut builder = BatchBuilder::new();
+        builder.push(None, Some(&Bytes::from(vec![0; 16 << 20])), &[], 0);
+        ProduceRequest { topic: "t".to_owned(), partition: 0, batch: builder.build(Codec::None) }
     }
 
-    /// Writes as much as the socket takes. Returns whether that was all.
-    fn push_out(&self, output: &mut VecDeque<Bytes>) -> bool {
-        while !output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let mut count = 0;
-            for (slice, part) in slices.iter_mut().zip(output.iter()) {
-                *slice = IoSlice::new(part);
-                count += 1;
-            }
-            let mut written = match self.socket.try_write_vectored(&slices[..count]) {
-                Ok(written) => written,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(e) => {
-                    output.clear();
-                    self.end(lost(&self.address, &e.to_string()));
-                    return true;
-                }
-            };
-            while let Some(part) = output.front_mut() {
-                if written < part.len() {
-                    part.advance(written);
-                    break;
-                }
-                written -= part.len();
-                output.pop_front();
-            }
+    #[tokio::test]
+    async fn a_connection_that_cannot_write_ends_all_the_same() {
+        let (address, serving) = deaf().await;
+        let metrics = Arc::new(Metrics::new());
+        let connection =
+            Connection::open(&address, &Config::default(), metrics.clone()).await.unwrap();
+        let _peer = serving.await.unwrap();
+        let (sender, receiver) = oneshot::channel();
+        connection.submit("produce", &large(), move |answer| sender.send(answer).unwrap());
+        // Lets the task find the socket full.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
         }
-        true
+        connection.time_out();
+        let error = receiver.await.unwrap().unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::ConnectionLost));
+        assert!(connection.fell_silent());
+        let wire = Arc::downgrade(&connection.wire);
+        drop(connection);
+        tokio::time::timeout(Duration::from_secs(5), async {
+            while wire.upgrade().is_some() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the task keeps the connection");
+        assert_eq!(metrics.snapshot().connections, 0);
     }
 
-    /// Ends the connection for good and fails every request that waits.
-    fn end(&self, error: Error) {
-        let requests = {
-            let mut pending = lock(&self.pending);
-            if pending.ended.is_some() {
-                return;
-            }
-            pending.ended = Some(error.clone());
-            std::mem::take(&mut pending.requests)
-        };
-        self.closed.store(true, Ordering::Release);
-        self.metrics.disconnected();
-        self.blocked.notify_one();
-        for complete in requests.into_values() {
-            complete(Err(error.clone()));
-        }
+    #[test]
+    fn a_runtime_that_ends_leaves_nobody_waiting() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (connection, peer) = runtime.block_on(async {
+            let (address, serving) = deaf().await;
+            let metrics = Arc::new(Metrics::new());
+            let opened = Connection::open(&address, &Config::default(), metrics).await.unwrap();
+            (opened, serving.await.unwrap())
+        });
+        let (sender, mut receiver) = oneshot::channel();
+        let request = flymq_protocol::messages::PingRequest {};
+        connection.submit("ping", &request, move |answer| sender.send(answer).unwrap());
+        drop(runtime);
+        let error = receiver.try_recv().unwrap().unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::ConnectionLost));
+        drop(peer);
     }
-
-    async fn write_blocked(&self) -> io::Result<()> {
-        loop {
-            self.blocked.notified().await;
-            loop {
-                if self.closed.load(Ordering::Acquire) {
-                    return Ok(());
-                }
-                self.socket.writable().await?;
-                if self.push_out(&mut lock(&self.output)) {
-                    break;
-                }
-            }
-        }
-    }
-
-    async fn read(&self) -> Result<()> {
-        let mut input = BytesMut::new();
-        loop {
-            while let Some(frame) = self.next_frame(&mut input)? {
-                let complete = lock(&self.pending).requests.remove(&frame.id);
-                match complete {
-                    Some(complete) => complete(Ok(frame)),
-                    // The broker says why it is about to close the connection.
-                    None if frame.opcode == opcode::ERROR && frame.id == 0 => {
-                        let reply = frame.decode().map_err(|e| Error::protocol("request", e))?;
-                        return Err(Error::from_reply("request", reply));
-                    }
-                    // Nobody waits for it any more.
-                    None => {}
-                }
-            }
-            if input.is_empty() && input.capacity() > READ_AHEAD {
-                // Messages may share the old buffer; an idle connection should not keep it.
-                input = BytesMut::new();
-            }
-            let gone = |e: io::Error| lost(&self.address, &e.to_string());
-            self.socket.readable().await.map_err(gone)?;
-            if input.capacity() - input.len() < READ_AHEAD / 16 {
-                input.reserve(READ_AHEAD);
-            }
-            match self.socket.try_read_buf(&mut input) {
-                Ok(0) => return Err(lost(&self.address, "the broker closed it")),
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(gone(e)),
-            }
-        }
-    }
-
-    fn next_frame(&self, input: &mut BytesMut) -> Result<Option<Frame>> {
-        let Some(header) = input.first_chunk::<HEADER_LEN>() else { return Ok(None) };
-        let broken = |e| Error::protocol("request", e);
-        let header = FrameHeader::parse(header, self.max_response).map_err(broken)?;
-        let missing = (HEADER_LEN + header.length).saturating_sub(input.len());
-        if missing > 0 {
-            input.reserve(missing);
-            return Ok(None);
-        }
-        input.advance(HEADER_LEN);
-        let payload = input.split_to(header.length).freeze();
-        Frame::new(header.opcode, payload).map(Some).map_err(broken)
-    }
-}
-
-/// The connection's task.
-async fn serve(wire: Arc<Wire>) {
-    let ended = tokio::select! {
-        read = wire.read() => read,
-        written = wire.write_blocked() => written.map_err(|e| lost(&wire.address, &e.to_string())),
-    };
-    let error = ended.err().unwrap_or_else(|| lost(&wire.address, "it was closed"));
-    tracing::debug!(address = wire.address, %error, "connection ended");
-    wire.end(error);
 }

@@ -1,6 +1,13 @@
 //! Connections to brokers.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `router` | which broker to talk to; retries, pauses, fail-over |
+//! | `connection` | requests and their answers |
+//! | `wire` | the socket: writing, reading, noticing silence |
 
 mod connection;
 mod router;
+mod wire;
 
 pub(crate) use router::{Lane, Retry, Router};

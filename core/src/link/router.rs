@@ -3,7 +3,7 @@
 //! Any broker serves every partition, so there is nothing to route by but who is alive.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -11,6 +11,7 @@ use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::Request;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::connection::Connection;
 use crate::config::Config;
@@ -47,7 +48,18 @@ pub(crate) struct Router {
 #[derive(Default)]
 struct Slot {
     connection: ArcSwapOption<Connection>,
-    connecting: Mutex<()>,
+    /// Counts the rounds over all addresses that have failed.
+    failed_rounds: AtomicU64,
+    connecting: Mutex<Connecting>,
+}
+
+/// How connecting has gone, for whoever does it next.
+#[derive(Default)]
+struct Connecting {
+    /// How many rounds in a row have failed, and when the next one may begin.
+    failures: u32,
+    not_before: Option<Instant>,
+    last: Option<Error>,
 }
 
 impl Router {
@@ -70,16 +82,58 @@ impl Router {
         self.lanes[lane as usize].connection.load_full().filter(|c| c.is_open())
     }
 
-    /// The lane's connection, made if need be. Tries every address once.
+    /// The lane's connection, made if need be by trying every address once.
+    ///
+    /// However many ask, one connects and the others get what comes of it; and between rounds that
+    /// fail there is a pause, so that a broker in trouble is not stormed.
     pub async fn connection(&self, lane: Lane) -> Result<Arc<Connection>> {
         if let Some(connection) = self.ready(lane) {
             return Ok(connection);
         }
         let slot = &self.lanes[lane as usize];
-        let _connecting = slot.connecting.lock().await;
+        let rounds = slot.failed_rounds.load(Ordering::Acquire);
+        let mut connecting = slot.connecting.lock().await;
         if let Some(connection) = self.ready(lane) {
             return Ok(connection);
         }
+        let failed_meanwhile = slot.failed_rounds.load(Ordering::Acquire) != rounds;
+        if let Some(error) = connecting.last.clone().filter(|_| failed_meanwhile) {
+            return Err(error);
+        }
+        if let Some(at) = connecting.not_before {
+            tokio::select! {
+                () = tokio::time::sleep_until(at) => {}
+                () = self.closed() => {}
+            }
+        }
+        self.leave_silent(slot);
+        match self.connect().await {
+            Ok(connection) => {
+                *connecting = Connecting::default();
+                slot.connection.store(Some(connection.clone()));
+                // Closed at the same moment: whoever came second closes the connection.
+                if let Err(error) = self.check_open() {
+                    connection.close();
+                    return Err(error);
+                }
+                Ok(connection)
+            }
+            Err(error) => {
+                if connecting.failures == 0 && !error.is(ErrorCode::Closed) {
+                    tracing::warn!(%error, "no broker can be reached; still trying");
+                }
+                let pause = self.backoff(connecting.failures);
+                connecting.failures += 1;
+                connecting.not_before = Some(Instant::now() + pause);
+                connecting.last = Some(error.clone());
+                slot.failed_rounds.fetch_add(1, Ordering::Release);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tries every address once, beginning with the one in use.
+    async fn connect(&self) -> Result<Arc<Connection>> {
         let addresses = &self.config.bootstrap;
         let mut failure = None;
         for _ in addresses {
@@ -99,29 +153,30 @@ impl Router {
                 )),
             };
             match opened {
-                Ok(connection) => {
-                    let connection = Arc::new(connection);
-                    slot.connection.store(Some(connection.clone()));
-                    if self.check_open().is_err() {
-                        connection.close();
-                    }
-                    return Ok(connection);
-                }
+                Ok(connection) => return Ok(Arc::new(connection)),
                 Err(error) => {
                     tracing::debug!(address, %error, "cannot connect");
-                    // Another lane may have moved on already.
-                    let next = (index + 1) % addresses.len();
-                    let _ = self.current.compare_exchange(
-                        index,
-                        next,
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                    );
+                    self.move_on(index);
                     failure = Some(error);
                 }
             }
         }
         Err(failure.unwrap_or_else(|| Error::invalid("connect", "no broker address is given")))
+    }
+
+    /// Turns to the next address, unless another lane has done so already.
+    fn move_on(&self, from: usize) {
+        let next = (from + 1) % self.config.bootstrap.len();
+        let _ = self.current.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Does not go back to a broker that stopped answering: it may well take connections still.
+    fn leave_silent(&self, slot: &Slot) {
+        let Some(old) = slot.connection.swap(None).filter(|c| c.fell_silent()) else { return };
+        let index = self.current.load(Ordering::Relaxed);
+        if self.config.bootstrap.get(index).is_some_and(|address| address == old.address()) {
+            self.move_on(index);
+        }
     }
 
     fn check_open(&self) -> Result<()> {
@@ -158,8 +213,24 @@ impl Router {
     where
         R::Response: Send + 'static,
     {
+        let calling = self.attempts(lane, operation, request, retry, deadline);
+        calling.instrument(tracing::debug_span!("call", operation)).await
+    }
+
+    async fn attempts<R: Request>(
+        &self,
+        lane: Lane,
+        operation: &'static str,
+        request: &R,
+        retry: Retry,
+        deadline: Instant,
+    ) -> Result<R::Response>
+    where
+        R::Response: Send + 'static,
+    {
         let mut last = None;
-        for attempt in 0.. {
+        let mut failures = 0;
+        loop {
             self.check_open()?;
             let mut sent = false;
             let once = async {
@@ -176,16 +247,17 @@ impl Router {
             if !error.is_retriable() || (retry == Retry::Unsent && !unsent) {
                 return Err(error);
             }
-            tracing::debug!(operation, attempt, %error, "will try again");
+            tracing::debug!(%error, "will try again");
             self.metrics.retried();
-            let pause = self.backoff(attempt);
+            // Connecting has pauses of its own.
+            let pause = if sent { self.backoff(failures) } else { Duration::ZERO };
             if Instant::now() + pause >= deadline {
                 return Err(error);
             }
             last = Some(error);
+            failures += u32::from(sent);
             tokio::time::sleep(pause).await;
         }
-        unreachable!("the loop has no end of its own")
     }
 
     fn timed_out(&self, operation: &'static str) -> Error {
@@ -196,7 +268,7 @@ impl Router {
         )
     }
 
-    /// A random pause before attempt `attempt + 1`, up to a bound that doubles each time.
+    /// A random pause after `attempt` earlier failures, up to a bound that doubles with each.
     pub fn backoff(&self, attempt: u32) -> Duration {
         let bound = self
             .config

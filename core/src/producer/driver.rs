@@ -10,7 +10,7 @@ use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::{InitProducerRequest, ProduceRequest, ProduceResponse};
 use tokio::time::Instant;
 
-use super::queue::{Identity, Next, PartitionQueue, Sealed};
+use super::queue::{GivenUp, Identity, Next, PartitionQueue};
 use super::{Inner, TOPIC_TTL};
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry};
@@ -21,8 +21,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// What the producer's task has before it.
 #[derive(Default)]
 pub(super) struct Agenda {
-    /// Partitions whose open batch is due at some time, in the order of that time.
-    lingering: VecDeque<(Instant, Arc<PartitionQueue>)>,
+    /// Partitions whose open batch, by its number, is due at some time; in the order of that time.
+    lingering: VecDeque<(Instant, Arc<PartitionQueue>, u64)>,
     /// Partitions that cannot send by themselves, and from when on to try.
     troubled: Vec<(Instant, Arc<PartitionQueue>)>,
 }
@@ -33,17 +33,19 @@ enum Failure {
     Passing,
     /// It was not stored and never will be.
     Refused,
-    /// It was not stored; this producer's sequences are not known any more.
+    /// It was not stored, nor anything behind it; its sequence cannot be continued.
     Forgotten,
     /// It may have been stored, and asking again will not tell.
     Unknown,
 }
 
-fn judge(error: &Error, first: bool) -> Failure {
+fn judge(error: &Error, first: bool, hole: bool) -> Failure {
     use ErrorCode::*;
     match error.code() {
         Some(OutOfOrderSequence | UnknownProducer) if !first => Failure::Passing,
         Some(UnknownProducer) => Failure::Forgotten,
+        // What it misses was given up; without that, it has lost what it acknowledged.
+        Some(OutOfOrderSequence) if hole => Failure::Forgotten,
         Some(
             UnknownTopic | UnknownPartition | RecordTooLarge | InvalidBatch | UnsupportedCodec
             | NotAuthorized | AuthRequired | InvalidRequest | FrameTooLarge | MalformedPayload
@@ -56,11 +58,11 @@ fn judge(error: &Error, first: bool) -> Failure {
 
 impl Inner {
     /// Has a partition's open batch sent once it has lingered.
-    pub(super) fn remind(&self, partition: &Arc<PartitionQueue>) {
+    pub(super) fn remind(&self, partition: &Arc<PartitionQueue>, number: u64) {
         let at = Instant::now() + self.linger;
         let mut agenda = self.agenda.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = agenda.lingering.is_empty();
-        agenda.lingering.push_back((at, partition.clone()));
+        agenda.lingering.push_back((at, partition.clone(), number));
         drop(agenda);
         if idle {
             self.attention.notify_one();
@@ -93,13 +95,14 @@ impl Inner {
             return;
         };
         loop {
+            let pressed = self.space.available_permits() < self.buffer_bytes / 2;
             let batch = {
                 let mut queue = partition.lock();
                 if queue.dispatching {
                     // That thread looks again before it ends.
                     return;
                 }
-                match queue.take(&self.limits) {
+                match queue.take(&self.limits, pressed) {
                     Next::Send(batch) => {
                         queue.dispatching = true;
                         batch
@@ -146,8 +149,9 @@ impl Inner {
         let mut queue = partition.lock();
         let decided = match &answer {
             Ok(_) => queue.stored(sequence),
-            Err(error) => match judge(error, queue.is_first(sequence)) {
+            Err(error) => match judge(error, queue.is_first(sequence), queue.has_hole()) {
                 Failure::Passing => {
+                    self.note_trouble(Some(error));
                     tracing::debug!(topic = &*partition.topic, partition = partition.partition, %error, "will send a batch again");
                     self.core.metrics.retried();
                     queue.failed(sequence);
@@ -168,7 +172,9 @@ impl Inner {
         }
         drop(queue);
         if let Some(sealed) = decided {
-            if answer.as_ref().err().is_some_and(|e| e.is(ErrorCode::UnknownTopic)) {
+            if let Err(error) = &answer
+                && (error.is(ErrorCode::UnknownTopic) || error.is(ErrorCode::UnknownPartition))
+            {
                 self.forget_topic(&partition.topic);
             }
             self.decide(sealed, answer.map(|response| response.base_offset));
@@ -180,21 +186,43 @@ impl Inner {
     fn forget_topic(&self, topic: &str) {
         self.core.forget_topic(topic);
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        // With records under way its queues must stay; they will meet the same answer.
-        if topics.get(topic).is_some_and(|t| t.partitions.iter().all(|p| p.lock().is_idle())) {
+        let Some(state) = topics.get(topic) else { return };
+        if state.partitions.iter().all(|p| p.lock().is_idle()) {
             topics.remove(topic);
+        } else {
+            // With records under way its queues stay; they will meet the same answer.
+            state.outdated.store(true, Ordering::Relaxed);
         }
     }
 
-    fn give_up(&self, expired: Vec<Sealed>) {
-        for sealed in expired {
-            let error = Error::new(
+    fn give_up(&self, expired: Vec<GivenUp>) {
+        if expired.is_empty() {
+            return;
+        }
+        let cause = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let within = self.delivery_timeout.as_millis();
+        let error = match cause {
+            Some(cause) => Error::with_source(
                 ErrorCode::Timeout,
                 "send",
-                format!("no broker stored it within {} ms", self.delivery_timeout.as_millis()),
-            );
-            self.decide(sealed, Err(error));
+                format!("no broker stored it within {within} ms; the last failure: {cause}"),
+                cause,
+            ),
+            None => Error::new(
+                ErrorCode::Timeout,
+                "send",
+                format!("no broker stored it within {within} ms"),
+            ),
+        };
+        for GivenUp { fate, held, count } in expired {
+            self.release(held, count);
+            fate.decide(Err(error.clone()));
         }
+    }
+
+    /// Notes why sending does not get on, for the errors of records that are given up.
+    pub(super) fn note_trouble(&self, error: Option<&Error>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = error.cloned();
     }
 
     /// Brings a troubled partition back into a state in which it can send.
@@ -211,7 +239,11 @@ impl Inner {
             Err(error) if error.is(ErrorCode::Closed) => self.abandon(),
             Err(error) => {
                 tracing::debug!(%error, "cannot send yet");
-                partition.lock().failures += 1;
+                // Connecting has pauses of its own.
+                if !error.is(ErrorCode::ConnectFailed) {
+                    partition.lock().failures += 1;
+                }
+                self.note_trouble(Some(&error));
                 self.attend(&partition);
             }
         }
@@ -268,16 +300,11 @@ impl Inner {
         let now = Instant::now();
         let patience = self.core.router.config().request_timeout;
         for partition in self.queues() {
-            let (expired, oldest, settled) = {
+            let (expired, oldest) = {
                 let mut queue = partition.lock();
-                (queue.expire(now), queue.oldest_unanswered(), queue.is_settled())
+                (queue.expire(now), queue.oldest_unanswered())
             };
-            if !expired.is_empty() {
-                self.give_up(expired);
-                if settled {
-                    self.attend(&partition);
-                }
-            }
+            self.give_up(expired);
             if oldest.is_some_and(|sent| now.duration_since(sent) > patience) {
                 // Ending the connection resolves everything that is under way on it.
                 if let Some(connection) = self.core.router.ready(Lane::Main) {
@@ -304,8 +331,19 @@ impl Inner {
     }
 }
 
+/// Gives up what is left when the producer's task ends, also where the runtime drops it.
+struct Ending(Arc<Inner>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// The producer's task.
 pub(super) async fn run(inner: Arc<Inner>) {
+    let ending = Ending(inner);
+    let inner = &ending.0;
     let mut next_tick = Instant::now() + TICK;
     let mut next_refresh = Instant::now() + TOPIC_TTL / 2;
     while !inner.closed.load(Ordering::Acquire) || inner.has_work() {
@@ -320,18 +358,18 @@ pub(super) async fn run(inner: Arc<Inner>) {
         }
         let (due, troubled, wake) = {
             let mut agenda = inner.agenda.lock().unwrap_or_else(PoisonError::into_inner);
-            let ripe = agenda.lingering.partition_point(|(at, _)| *at <= now);
-            let due: Vec<_> = agenda.lingering.drain(..ripe).map(|(_, p)| p).collect();
+            let ripe = agenda.lingering.partition_point(|(at, ..)| *at <= now);
+            let due: Vec<_> = agenda.lingering.drain(..ripe).collect();
             let (troubled, later): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut agenda.troubled).into_iter().partition(|(at, _)| *at <= now);
             agenda.troubled = later;
-            let lingering = agenda.lingering.front().map(|(at, _)| *at);
+            let lingering = agenda.lingering.front().map(|(at, ..)| *at);
             let wake = agenda.troubled.iter().map(|(at, _)| *at).chain(lingering).min();
             (due, troubled, wake)
         };
         let idle = due.is_empty() && troubled.is_empty();
-        for partition in due {
-            partition.lock().make_due();
+        for (_, partition, number) in due {
+            partition.lock().make_due_if(number);
             inner.dispatch(&partition);
         }
         for (_, partition) in troubled {

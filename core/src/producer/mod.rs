@@ -1,5 +1,6 @@
 //! The producer: records in, batches out, every record's fate told.
 
+mod builder;
 mod delivery;
 mod driver;
 mod queue;
@@ -12,154 +13,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flymq_protocol::partitioner::partition_for_key;
-use flymq_protocol::{Codec, ErrorCode, batch};
-use tokio::sync::{Notify, Semaphore};
+use flymq_protocol::{ErrorCode, batch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::Instant;
 
+pub use builder::{Compression, ProducerBuilder};
 pub use delivery::Delivery;
 use queue::{Identity, Limits, PartitionQueue, Sealed};
 
 use crate::client::Core;
 use crate::error::{Error, Result};
 use crate::record::{Record, RecordMetadata};
-
-/// How batches are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// LZ4: fast.
-    Lz4,
-    /// Zstandard: small.
-    Zstd,
-}
-
-impl From<Compression> for Codec {
-    fn from(compression: Compression) -> Self {
-        match compression {
-            Compression::None => Self::None,
-            Compression::Lz4 => Self::Lz4,
-            Compression::Zstd => Self::Zstd,
-        }
-    }
-}
-
-impl std::str::FromStr for Compression {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "none" => Ok(Self::None),
-            "lz4" => Ok(Self::Lz4),
-            "zstd" => Ok(Self::Zstd),
-            other => Err(Error::invalid(
-                "producer",
-                format!("there is no compression {other:?}; use none, lz4 or zstd"),
-            )),
-        }
-    }
-}
-
-/// Options of a producer. Made by [`Client::producer`](crate::Client::producer).
-#[derive(Clone, Debug)]
-pub struct ProducerBuilder {
-    core: Arc<Core>,
-    linger: Duration,
-    batch_bytes: usize,
-    buffer_bytes: usize,
-    max_in_flight: usize,
-    compression: Compression,
-    delivery_timeout: Duration,
-}
-
-impl ProducerBuilder {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self {
-            core,
-            linger: Duration::from_millis(5),
-            batch_bytes: 128 << 10,
-            buffer_bytes: 32 << 20,
-            max_in_flight: 5,
-            compression: Compression::None,
-            delivery_timeout: Duration::from_secs(120),
-        }
-    }
-
-    /// How long a record may wait for others to share its batch. Default 5 ms; 0 sends at once,
-    /// together with whatever else came while earlier batches were under way.
-    pub fn linger(mut self, linger: Duration) -> Self {
-        self.linger = linger;
-        self
-    }
-
-    /// At what size a batch is sent without waiting longer. Default 128 KiB.
-    pub fn batch_bytes(mut self, bytes: usize) -> Self {
-        self.batch_bytes = bytes;
-        self
-    }
-
-    /// How many bytes of records may be unacknowledged. Sending more waits. Default 32 MiB.
-    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
-        self.buffer_bytes = bytes;
-        self
-    }
-
-    /// How many batches of a partition may be under way at a time, 1 to 5. Default 5.
-    pub fn max_in_flight(mut self, batches: usize) -> Self {
-        self.max_in_flight = batches;
-        self
-    }
-
-    /// How batches are compressed. Default not at all.
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
-        self
-    }
-
-    /// After how long a record that could not be delivered is given up. Default 120 s.
-    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
-        self.delivery_timeout = timeout;
-        self
-    }
-
-    /// Starts the producer. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// INVALID_ARGUMENT for options out of bounds.
-    pub fn build(self) -> Result<Producer> {
-        let check = |good, message: &str| {
-            if good { Ok(()) } else { Err(Error::invalid("producer", message)) }
-        };
-        check((1..=5).contains(&self.max_in_flight), "max_in_flight is 1 to 5")?;
-        check((1..=16 << 20).contains(&self.batch_bytes), "batch_bytes is 1 to 16 MiB")?;
-        check(
-            (self.batch_bytes..=1 << 30).contains(&self.buffer_bytes),
-            "buffer_bytes is at least batch_bytes and at most 1 GiB",
-        )?;
-        let inner = Arc::new(Inner {
-            limits: Limits {
-                batch_bytes: self.batch_bytes,
-                max_in_flight: self.max_in_flight,
-                codec: self.compression.into(),
-            },
-            space: Semaphore::new(self.buffer_bytes),
-            buffer_bytes: self.buffer_bytes,
-            linger: self.linger,
-            delivery_timeout: self.delivery_timeout,
-            topics: RwLock::default(),
-            identity: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
-            agenda: Mutex::default(),
-            attention: Notify::new(),
-            closed: AtomicBool::new(false),
-            core: self.core,
-        });
-        tokio::spawn(driver::run(inner.clone()));
-        Ok(Producer { handle: Arc::new(Handle { inner }) })
-    }
-}
 
 /// Sends records in batches, in order within a partition, each stored exactly once.
 ///
@@ -196,12 +60,20 @@ struct Inner {
     agenda: Mutex<driver::Agenda>,
     attention: Notify,
     closed: AtomicBool,
+    /// What last kept batches from being stored.
+    trouble: Mutex<Option<Error>>,
 }
 
 /// A topic as the producer knows it.
 struct TopicState {
     name: Arc<str>,
+    /// Every partition there ever was. A topic made anew may have fewer, while records are still
+    /// under way to the others.
     partitions: Vec<Arc<PartitionQueue>>,
+    /// How many there are now.
+    count: u32,
+    /// A broker's answer has shown that the count is no longer true.
+    outdated: AtomicBool,
     /// Counts records without key, which go round.
     turn: AtomicU32,
     known_since: Instant,
@@ -211,6 +83,12 @@ struct TopicState {
 const TOPIC_TTL: Duration = Duration::from_secs(60);
 
 impl Producer {
+    fn start(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        tokio::spawn(driver::run(inner.clone()));
+        Self { handle: Arc::new(Handle { inner }) }
+    }
+
     /// Takes a record in. Returns as soon as there is room for it; await the [`Delivery`] to learn
     /// where it was stored.
     ///
@@ -225,8 +103,8 @@ impl Producer {
         let inner = &self.handle.inner;
         let size = inner.admit(&record)?;
         let topic = match inner.known(topic) {
-            Some(topic) => topic,
-            None => inner.learn(topic).await?,
+            Some(topic) if !topic.outdated.load(Ordering::Relaxed) => topic,
+            _ => inner.learn(topic).await?,
         };
         let space = match inner.space.try_acquire_many(size as u32) {
             Ok(space) => space,
@@ -236,10 +114,39 @@ impl Producer {
                 .await
                 .map_err(|_| Error::closed("send", "producer"))?,
         };
-        let delivery = inner.append(&topic, &record, size)?;
-        space.forget();
-        inner.core.metrics.buffered(size as i64);
-        Ok(delivery)
+        inner.append(&topic, &record, space)
+    }
+
+    /// Takes a record in if there is room for it now. Otherwise as [`send`](Producer::send).
+    ///
+    /// # Errors
+    ///
+    /// BUFFER_FULL if there is no room; INVALID_ARGUMENT if the topic's partitions are not known
+    /// yet, which [`prepare`](Producer::prepare) sees to; and those of [`send`](Producer::send).
+    pub fn try_send(&self, topic: &str, record: Record) -> Result<Delivery> {
+        let inner = &self.handle.inner;
+        let size = inner.admit(&record)?;
+        let topic = inner.known(topic).ok_or_else(|| {
+            Error::invalid("send", format!("the partitions of topic {topic:?} are not known yet"))
+        })?;
+        let space = inner.space.try_acquire_many(size as u32).map_err(|error| match error {
+            TryAcquireError::Closed => Error::closed("send", "producer"),
+            TryAcquireError::NoPermits => Error::new(
+                ErrorCode::BufferFull,
+                "send",
+                format!("the buffer of {} bytes has no room for {size} more", inner.buffer_bytes),
+            ),
+        })?;
+        inner.append(&topic, &record, space)
+    }
+
+    /// Learns a topic's partitions beforehand, so that the first record need not wait for that.
+    ///
+    /// # Errors
+    ///
+    /// UNKNOWN_TOPIC.
+    pub async fn prepare(&self, topic: &str) -> Result<()> {
+        self.handle.inner.learn(topic).await.map(|_| ())
     }
 
     /// Sends a record and waits until it is stored.
@@ -274,6 +181,30 @@ impl Producer {
 }
 
 impl Inner {
+    fn new(
+        core: Arc<Core>,
+        limits: Limits,
+        buffer_bytes: usize,
+        linger: Duration,
+        delivery_timeout: Duration,
+    ) -> Self {
+        Self {
+            core,
+            limits,
+            linger,
+            delivery_timeout,
+            space: Semaphore::new(buffer_bytes),
+            buffer_bytes,
+            topics: RwLock::default(),
+            identity: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+            agenda: Mutex::default(),
+            attention: Notify::new(),
+            closed: AtomicBool::new(false),
+            trouble: Mutex::default(),
+        }
+    }
+
     /// Checks a record that is about to be sent, and measures it.
     fn admit(&self, record: &Record) -> Result<usize> {
         if self.closed.load(Ordering::Acquire) {
@@ -315,32 +246,36 @@ impl Inner {
             turn: AtomicU32::new(old.map_or_else(rand::random, |o| o.turn.load(Ordering::Relaxed))),
             name,
             partitions,
+            count,
+            outdated: AtomicBool::new(false),
             known_since: Instant::now(),
         });
         topics.insert(topic.to_owned(), state.clone());
         Ok(state)
     }
 
-    /// Puts a record into its partition's batch. Room for it has been taken.
+    /// Puts a record into its partition's batch, where it keeps the room it has been given.
     fn append(
         self: &Arc<Self>,
         topic: &TopicState,
         record: &Record,
-        size: usize,
+        space: SemaphorePermit<'_>,
     ) -> Result<Delivery> {
-        let count = topic.partitions.len() as u32;
+        let count = topic.count;
+        let size = space.num_permits();
         let index = match (record.partition, &record.key) {
             (Some(partition), _) => partition,
             (None, Some(key)) => partition_for_key(key, count),
             (None, None) => topic.turn.fetch_add(1, Ordering::Relaxed) % count,
         };
-        let partition = topic.partitions.get(index as usize).ok_or_else(|| {
-            Error::new(
-                ErrorCode::UnknownPartition,
-                "send",
-                format!("topic {} has partitions 0 to {}, not {index}", topic.name, count - 1),
-            )
-        })?;
+        let partition =
+            topic.partitions.get(index as usize).filter(|_| index < count).ok_or_else(|| {
+                Error::new(
+                    ErrorCode::UnknownPartition,
+                    "send",
+                    format!("topic {} has partitions 0 to {}, not {index}", topic.name, count - 1),
+                )
+            })?;
         let timestamp = record.timestamp.unwrap_or_else(now_ms);
         let deadline = || Instant::now() + self.delivery_timeout;
         let mut queue = partition.lock();
@@ -349,14 +284,17 @@ impl Inner {
             return Err(Error::closed("send", "producer"));
         }
         let appended = queue.append(partition, record, size, timestamp, deadline, &self.limits);
-        if appended.opened && self.linger.is_zero() {
+        space.forget();
+        self.core.metrics.buffered(size as i64, 1);
+        let at_once = appended.opened.is_some() && self.linger.is_zero();
+        if at_once {
             queue.make_due();
         }
         drop(queue);
-        if appended.opened && !self.linger.is_zero() {
-            self.remind(partition);
+        if let Some(number) = appended.opened.filter(|_| !at_once) {
+            self.remind(partition, number);
         }
-        if appended.full || (appended.opened && self.linger.is_zero()) {
+        if appended.full || at_once {
             self.dispatch(partition);
         }
         Ok(appended.delivery)
@@ -386,11 +324,19 @@ impl Inner {
     fn abandon(&self) {
         self.closed.store(true, Ordering::Release);
         self.space.close();
+        let mut abandoned = 0;
         for partition in self.queues() {
             let rest = partition.lock().drain();
             for sealed in rest {
+                abandoned += u64::from(sealed.batch.count);
                 self.decide(sealed, Err(Error::closed("send", "producer")));
             }
+        }
+        if abandoned > 0 {
+            tracing::warn!(
+                abandoned,
+                "records were given up; close the producer to have them sent"
+            );
         }
         self.attention.notify_one();
     }
@@ -399,10 +345,19 @@ impl Inner {
     fn decide(&self, sealed: Sealed, outcome: Result<u64>) {
         if outcome.is_ok() {
             self.core.metrics.sent(sealed.batch.count.into());
+            self.note_trouble(None);
         }
-        self.core.metrics.buffered(-(sealed.held as i64));
-        self.space.add_permits(sealed.held);
+        // What was given up holds nothing any more.
+        if sealed.held > 0 {
+            self.release(sealed.held, sealed.batch.count);
+        }
         sealed.fate.decide(outcome);
+    }
+
+    /// Gives a batch's room back.
+    fn release(&self, held: usize, count: u32) {
+        self.core.metrics.buffered(-(held as i64), -i64::from(count));
+        self.space.add_permits(held);
     }
 }
 

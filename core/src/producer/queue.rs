@@ -3,6 +3,11 @@
 //! Sequences make every batch's fate certain. A batch that fails in a way that may pass stops the
 //! partition until all others in flight are resolved; then what is unresolved is sent again, in
 //! order, under the same sequences, and the broker answers those it has with their offsets.
+//!
+//! A batch that is given up although it may have been stored leaves a hole in the sequences. Those
+//! sent behind it are sent again all the same: the broker takes them or knows them if it has the
+//! missing one, and misses a sequence if not, so that none is ever stored twice. Once they are
+//! resolved, the partition goes on under another identity.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,11 +30,37 @@ pub(super) struct Identity {
 pub(super) struct Sealed {
     pub batch: RecordBatch,
     pub fate: Arc<BatchFate>,
-    /// Bytes it takes of the producer's buffer.
+    /// Bytes it takes of the producer's buffer, until its fate is decided.
     pub held: usize,
     pub deadline: Instant,
-    /// Whether a broker may have stored it.
-    pub sent: bool,
+    /// Its records were told so; it stays only because the broker's answer is still of interest.
+    given_up: bool,
+}
+
+impl Sealed {
+    /// Whether a broker may have stored it, under the sequence that it has.
+    fn was_sent(&self) -> bool {
+        self.batch.base_sequence >= 0
+    }
+
+    fn unsend(&mut self) {
+        self.batch.base_sequence = -1;
+    }
+}
+
+/// A batch whose time is up.
+pub(super) struct GivenUp {
+    pub fate: Arc<BatchFate>,
+    pub held: usize,
+    pub count: u32,
+}
+
+impl GivenUp {
+    fn take(sealed: &mut Sealed) -> Self {
+        sealed.given_up = true;
+        let held = std::mem::take(&mut sealed.held);
+        Self { fate: sealed.fate.clone(), held, count: sealed.batch.count }
+    }
 }
 
 struct Open {
@@ -61,14 +92,21 @@ pub(super) struct Queue {
     open: Option<Open>,
     /// Whether the open batch has waited long enough for company.
     due: bool,
+    /// Counts the open batches, to tell them apart.
+    opened: u64,
+    /// What the last batch measured, as a guess at the next.
+    last_size: usize,
     sealed: VecDeque<Sealed>,
     flying: VecDeque<Flying>,
     identity: Option<Identity>,
     next_sequence: i32,
     /// Set by a failure: nothing is sent until all in flight are resolved.
     stopped: bool,
-    /// The sequences cannot be continued under the present identity.
+    /// The sequences cannot be continued under the present identity, and nothing that is unresolved
+    /// was stored under it.
     stale: bool,
+    /// A batch that may have been stored was given up.
+    hole: bool,
     /// The identity was lost at least once, so that the shared one must not be taken again.
     lost_identity: bool,
     /// Whether a thread is handing batches to the connection. Only one may, or they would overtake
@@ -108,8 +146,8 @@ impl PartitionQueue {
 /// What appending a record led to.
 pub(super) struct Appended {
     pub delivery: Delivery,
-    /// The record began a batch, which is due after the producer's linger.
-    pub opened: bool,
+    /// The record began a batch, of this number, which is due after the producer's linger.
+    pub opened: Option<u64>,
     /// A batch is full and may be sent.
     pub full: bool,
 }
@@ -131,11 +169,16 @@ impl Queue {
             full = true;
         }
         let opened = self.open.is_none();
-        let open = self.open.get_or_insert_with(|| Open {
-            builder: BatchBuilder::new(),
-            fate: Arc::new(BatchFate::new(queue.topic.clone(), queue.partition)),
-            held: 0,
-            deadline: deadline(),
+        let guess = self.last_size;
+        let open = self.open.get_or_insert_with(|| {
+            let mut builder = BatchBuilder::new();
+            builder.reserve(guess.max(size));
+            Open {
+                builder,
+                fate: Arc::new(BatchFate::new(queue.topic.clone(), queue.partition)),
+                held: 0,
+                deadline: deadline(),
+            }
         });
         let index = open.builder.count();
         open.builder.push(
@@ -150,19 +193,22 @@ impl Queue {
             self.seal(limits.codec);
             full = true;
         }
-        Appended { delivery, opened: opened && self.open.is_some(), full }
+        self.opened += u64::from(opened);
+        let still_open = opened && self.open.is_some();
+        Appended { delivery, opened: still_open.then_some(self.opened), full }
     }
 
     /// Closes the open batch, if there is one.
     fn seal(&mut self, codec: Codec) {
         self.due = false;
         if let Some(mut open) = self.open.take() {
+            self.last_size = open.builder.size();
             self.sealed.push_back(Sealed {
                 batch: open.builder.build(codec),
                 fate: open.fate,
                 held: open.held,
                 deadline: open.deadline,
-                sent: false,
+                given_up: false,
             });
         }
     }
@@ -172,28 +218,42 @@ impl Queue {
         self.due = self.open.is_some();
     }
 
+    /// Marks the open batch as due if it is still the one of this number.
+    pub fn make_due_if(&mut self, number: u64) {
+        if self.opened == number {
+            self.make_due();
+        }
+    }
+
     /// The next batch to send, which counts as in flight from then on.
-    pub fn take(&mut self, limits: &Limits) -> Next {
+    ///
+    /// Where `pressed`, a batch that is not full waits until nothing is in flight: whoever sends
+    /// faster than the broker stores is better served by larger batches than by earlier ones.
+    pub fn take(&mut self, limits: &Limits, pressed: bool) -> Next {
         if self.stopped || self.flying.len() >= limits.max_in_flight {
             return Next::Nothing;
         }
-        if self.sealed.is_empty() && self.due {
+        if self.sealed.is_empty() && self.due && !(pressed && !self.flying.is_empty()) {
             self.seal(limits.codec);
         }
         if self.sealed.is_empty() {
             return Next::Nothing;
         }
-        let Some(identity) = self.identity else { return Next::NeedsIdentity };
-        let again = self.sealed.front().is_some_and(|s| s.batch.base_sequence >= 0);
+        let again = self.sealed.front().is_some_and(Sealed::was_sent);
         if !again && self.flying.iter().any(|f| f.again) {
             // Between batches sent again, others may be decided already; with new ones on top the
             // window could outgrow the broker's memory.
             return Next::Nothing;
         }
+        if !again && self.hole {
+            // What is in flight behind a hole was sent again.
+            debug_assert!(self.flying.is_empty());
+            self.begin_anew();
+        }
+        let Some(identity) = self.identity else { return Next::NeedsIdentity };
         let Some(mut sealed) = self.sealed.pop_front() else { return Next::Nothing };
-        sealed.sent = true;
         // A batch that is sent again keeps what it was sent under.
-        if sealed.batch.base_sequence < 0 {
+        if !again {
             sealed.batch.producer_id = identity.id;
             sealed.batch.producer_epoch = identity.epoch;
             sealed.batch.base_sequence = self.next_sequence;
@@ -250,17 +310,23 @@ impl Queue {
         self.take_out(at)
     }
 
-    /// Takes a batch out of flight whose fate will never be known. What follows needs another
-    /// identity, because the broker may or may not have its sequences.
+    /// Takes a batch out of flight whose fate will never be known.
     pub fn unknown(&mut self, sequence: i32) -> Option<Sealed> {
-        self.forget_identity();
+        self.stopped = true;
+        self.hole = true;
         self.take_out(self.position(sequence)?)
     }
 
-    /// Stops the partition until it has another identity.
+    /// Stops the partition until it has another identity. What is unresolved must be known not to
+    /// have been stored, as it is where the broker does not take the first of it.
     pub fn forget_identity(&mut self) {
         self.stopped = true;
         self.stale = true;
+    }
+
+    /// Whether the broker may miss a batch before those in flight.
+    pub fn has_hole(&self) -> bool {
+        self.hole
     }
 
     /// Whether a batch is the one that the broker expects first, all before it being resolved.
@@ -278,18 +344,28 @@ impl Queue {
         let fresh = std::mem::take(&mut self.stale);
         while let Some(flying) = self.flying.pop_back() {
             let Some(mut sealed) = flying.sealed else { continue };
-            if fresh || flying.resequence {
-                sealed.batch.base_sequence = -1;
+            if flying.resequence {
+                sealed.unsend();
             }
-            self.sealed.push_front(sealed);
+            if sealed.given_up {
+                self.hole |= sealed.was_sent();
+            } else {
+                self.sealed.push_front(sealed);
+            }
         }
         if fresh {
-            self.identity = None;
-            self.lost_identity = true;
-            self.next_sequence = 0;
-            self.sealed.iter_mut().for_each(|s| s.batch.base_sequence = -1);
+            self.begin_anew();
+            self.sealed.iter_mut().for_each(Sealed::unsend);
         }
         self.stopped = false;
+    }
+
+    /// Goes on under another identity, from sequence 0.
+    fn begin_anew(&mut self) {
+        self.identity = None;
+        self.lost_identity = true;
+        self.next_sequence = 0;
+        self.hole = false;
     }
 
     /// Gives the partition an identity, unless it has one.
@@ -320,27 +396,24 @@ impl Queue {
         self.flying.iter().find(|f| !f.failed && f.sealed.is_some()).map(|f| f.sent_at)
     }
 
-    /// Takes the batches out whose time is up, none of which is waiting for an answer.
-    pub fn expire(&mut self, now: Instant) -> Vec<Sealed> {
+    /// Gives the batches up whose time is up. Those in flight keep their place.
+    pub fn expire(&mut self, now: Instant) -> Vec<GivenUp> {
         let mut expired = Vec::new();
-        if self.is_settled() {
-            let late = |f: &Flying| f.sealed.as_ref().is_none_or(|s| s.deadline <= now);
-            while self.flying.front().is_some_and(late) {
-                expired.extend(self.flying.pop_front().and_then(|f| f.sealed));
-            }
+        let in_flight = self.flying.iter_mut().filter_map(|f| f.sealed.as_mut());
+        for sealed in in_flight.filter(|s| s.deadline <= now && !s.given_up) {
+            expired.push(GivenUp::take(sealed));
         }
-        if self.flying.is_empty() {
-            while self.sealed.front().is_some_and(|s| s.deadline <= now) {
-                expired.extend(self.sealed.pop_front());
-            }
-            if self.sealed.is_empty() && self.open.as_ref().is_some_and(|o| o.deadline <= now) {
-                self.seal(Codec::None);
-                expired.extend(self.sealed.pop_front());
-            }
+        if self.open.as_ref().is_some_and(|open| open.deadline <= now) {
+            self.seal(Codec::None);
         }
-        if expired.iter().any(|s| s.sent) {
-            self.forget_identity();
-        }
+        self.sealed.retain_mut(|sealed| {
+            if sealed.deadline > now {
+                return true;
+            }
+            self.hole |= sealed.was_sent();
+            expired.push(GivenUp::take(sealed));
+            false
+        });
         expired
     }
 

@@ -3,6 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(super) fn no_generation() -> i32 {
+    -1
+}
+
 /// Partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicPartitions {
@@ -104,7 +108,7 @@ pub struct CommitRequest {
     #[serde(default)]
     pub member_id: String,
     /// The member's generation; -1 without a member.
-    #[serde(default)]
+    #[serde(default = "no_generation")]
     pub generation: i32,
     /// What was processed.
     pub offsets: Vec<CommittedOffset>,
@@ -117,9 +121,10 @@ pub struct CommittedOffset {
     pub topic: String,
     /// The partition.
     pub partition: u32,
-    /// The last processed offset; nil where nothing is committed.
+    /// The last processed offset; -1 to begin at offset 0; nil, in responses only, where nothing is
+    /// committed.
     #[serde(default)]
-    pub offset: Option<u64>,
+    pub offset: Option<i64>,
     /// A note of the application, up to 4,096 bytes.
     #[serde(default)]
     pub metadata: String,

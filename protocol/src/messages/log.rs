@@ -130,7 +130,25 @@ pub struct ConsumedRecord {
     pub headers: Vec<(String, Option<Blob>)>,
 }
 
-/// Reads batches from any number of partitions.
+/// How many partitions one request may name, and how many topics.
+pub const MAX_NAMED: usize = 10_000;
+/// How many batches a FETCH returns at most.
+pub const MAX_FETCHED_BATCHES: usize = 8192;
+
+/// How many batches the answer to a FETCH of `partitions` partitions may hold, so that a receiver
+/// that counts its values (see [`crate::bounds::MAX_VALUES`]) takes it.
+pub fn max_fetched_batches(partitions: usize) -> usize {
+    // A batch is a map of 12 entries; a partition one of 7, perhaps in a topic of its own, a map of
+    // 2. Each entry counts two values and each map or array itself one.
+    const PER_BATCH: usize = 1 + 2 * 12;
+    const PER_PARTITION: usize = (1 + 2 * 7) + (1 + 2 * 2);
+    const ENVELOPE: usize = 16;
+    let room = (crate::bounds::MAX_VALUES as usize).saturating_sub(ENVELOPE);
+    let left = room.saturating_sub(partitions.saturating_mul(PER_PARTITION));
+    (left / PER_BATCH).min(MAX_FETCHED_BATCHES)
+}
+
+/// Reads batches from up to [`MAX_NAMED`] partitions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FetchRequest {
     /// How long to wait for `min_bytes`, at most 60,000 ms; 0 answers at once.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::groups::CommittedOffset;
+use super::groups::{CommittedOffset, no_generation};
 
 /// Starts a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,11 +62,11 @@ pub struct TxnOffsetsRequest {
     pub producer_epoch: i16,
     /// The group.
     pub group: String,
-    /// The member that processed the records.
+    /// The member that processed the records, or empty.
     #[serde(default)]
     pub member_id: String,
-    /// The member's generation.
-    #[serde(default)]
+    /// The member's generation; -1 without a member.
+    #[serde(default = "no_generation")]
     pub generation: i32,
     /// What was processed.
     pub offsets: Vec<CommittedOffset>,

@@ -1,0 +1,319 @@
+//! A connection's socket: frames out as the socket takes them, answers in, and whether the broker
+//! is still there.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use flymq_protocol::frame::{self, EncodedFrame, Frame, FrameHeader, HEADER_LEN};
+use flymq_protocol::messages::PingRequest;
+use flymq_protocol::{ErrorCode, OpCode, opcode};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+
+/// How much is read at a time where no longer frame is known to come.
+const READ_AHEAD: usize = 64 << 10;
+/// How many parts are handed to the operating system in one call.
+const MAX_SLICES: usize = 64;
+
+/// Called with the answer to a request, on the connection's task; must not block.
+pub(super) type Completion = Box<dyn FnOnce(Result<Frame>) + Send>;
+
+/// What a connection's users and its task share.
+pub(super) struct Wire {
+    pub address: String,
+    pub metrics: Arc<Metrics>,
+    socket: TcpStream,
+    output: Mutex<VecDeque<Bytes>>,
+    /// Rung when the output did not fit the socket.
+    blocked: Notify,
+    pending: Mutex<Pending>,
+    next_id: AtomicU64,
+    closed: AtomicBool,
+    /// Rung once, for the task to end.
+    stopped: Notify,
+    /// Something came in since the last look.
+    heard: AtomicBool,
+    /// It ended because nothing came in any more.
+    silent: AtomicBool,
+    max_response: usize,
+    probe_every: Duration,
+}
+
+#[derive(Default)]
+struct Pending {
+    requests: HashMap<u64, Completion>,
+    /// Why there will be no more answers.
+    ended: Option<Error>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lost(address: &str, why: &str) -> Error {
+    Error::new(
+        ErrorCode::ConnectionLost,
+        "request",
+        format!("the connection to {address} was lost: {why}"),
+    )
+}
+
+impl Wire {
+    /// Takes a socket over and starts the task that serves it.
+    pub fn start(
+        address: &str,
+        socket: TcpStream,
+        config: &Config,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        metrics.connected();
+        let wire = Arc::new(Self {
+            address: address.to_owned(),
+            metrics,
+            socket,
+            output: Mutex::default(),
+            blocked: Notify::new(),
+            pending: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            closed: AtomicBool::new(false),
+            stopped: Notify::new(),
+            heard: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+            max_response: config.max_response_bytes,
+            probe_every: config.probe_interval(),
+        });
+        tokio::spawn(wire.clone().serve());
+        wire
+    }
+
+    /// A number for the next request.
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn is_open(&self) -> bool {
+        !self.closed.load(Ordering::Acquire)
+    }
+
+    pub fn fell_silent(&self) -> bool {
+        self.silent.load(Ordering::Acquire)
+    }
+
+    /// Has `complete` called with the answer to a request, once, whatever happens.
+    pub fn request(&self, id: u64, frame: EncodedFrame, complete: Completion) {
+        let mut pending = lock(&self.pending);
+        if let Some(error) = pending.ended.clone() {
+            drop(pending);
+            return complete(Err(error));
+        }
+        pending.requests.insert(id, complete);
+        drop(pending);
+        self.write(frame);
+    }
+
+    /// Ignores the answer to a request, if it is still to come.
+    pub fn forget(&self, id: u64) {
+        let forgotten = lock(&self.pending).requests.remove(&id);
+        // What it captured is dropped without the lock.
+        drop(forgotten);
+    }
+
+    /// Ends the connection for good and fails every request that waits.
+    pub fn end(&self, error: Error) {
+        let requests = {
+            let mut pending = lock(&self.pending);
+            if pending.ended.is_some() {
+                return;
+            }
+            pending.ended = Some(error.clone());
+            std::mem::take(&mut pending.requests)
+        };
+        self.closed.store(true, Ordering::Release);
+        self.metrics.disconnected();
+        tracing::debug!(address = self.address, %error, "connection ended");
+        lock(&self.output).clear();
+        // The broker learns of it now, not when the last reference to the socket is gone. A socket
+        // that is no longer connected cannot be shut down, and need not.
+        let _ = socket2::SockRef::from(&self.socket).shutdown(std::net::Shutdown::Both);
+        self.stopped.notify_one();
+        for complete in requests.into_values() {
+            complete(Err(error.clone()));
+        }
+    }
+
+    /// Ends the connection because the broker does not answer.
+    pub fn end_silent(&self, why: &str) {
+        self.silent.store(true, Ordering::Release);
+        self.end(lost(&self.address, why));
+    }
+
+    fn write(&self, frame: EncodedFrame) {
+        let pushed = {
+            let mut output = lock(&self.output);
+            let idle = output.is_empty();
+            output.extend(frame.parts);
+            // With output left from before, the connection's task waits for the socket to take it.
+            if idle { self.push_out(&mut output) } else { Ok(true) }
+        };
+        match pushed {
+            Ok(true) => {}
+            Ok(false) => self.blocked.notify_one(),
+            Err(error) => self.end(error),
+        }
+    }
+
+    /// Writes as much as the socket takes. Returns whether that was all.
+    fn push_out(&self, output: &mut VecDeque<Bytes>) -> Result<bool> {
+        while !output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(output.iter()) {
+                *slice = IoSlice::new(part);
+                count += 1;
+            }
+            let mut written = match self.socket.try_write_vectored(&slices[..count]) {
+                Ok(written) => written,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(self.gone(&e)),
+            };
+            while let Some(part) = output.front_mut() {
+                if written < part.len() {
+                    part.advance(written);
+                    break;
+                }
+                written -= part.len();
+                output.pop_front();
+            }
+        }
+        Ok(true)
+    }
+
+    fn gone(&self, error: &io::Error) -> Error {
+        lost(&self.address, &error.to_string())
+    }
+
+    /// The connection's task.
+    async fn serve(self: Arc<Self>) {
+        /// Ends the connection also where the runtime drops the task, so that nobody waits on.
+        struct Ending(Arc<Wire>);
+        impl Drop for Ending {
+            fn drop(&mut self) {
+                self.0.end(lost(&self.0.address, "its runtime has ended"));
+            }
+        }
+        let ending = Ending(self);
+        let wire = &ending.0;
+        let error = tokio::select! {
+            error = wire.read() => error,
+            error = wire.write_blocked() => error,
+            () = wire.watch() => return,
+            () = wire.stopped.notified() => return,
+        };
+        wire.end(error);
+    }
+
+    /// Writes what did not fit the socket at once. Returns why that is over.
+    async fn write_blocked(&self) -> Error {
+        loop {
+            self.blocked.notified().await;
+            loop {
+                if let Err(e) = self.socket.writable().await {
+                    return self.gone(&e);
+                }
+                match self.push_out(&mut lock(&self.output)) {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(error) => return error,
+                }
+            }
+        }
+    }
+
+    /// Ends the connection when requests wait and nothing comes in, not even the answer to a PING.
+    async fn watch(&self) {
+        let mut asked = false;
+        loop {
+            tokio::time::sleep(self.probe_every).await;
+            let heard = self.heard.swap(false, Ordering::Relaxed);
+            if heard || lock(&self.pending).requests.is_empty() {
+                asked = false;
+                continue;
+            }
+            if asked {
+                return self.end_silent("the broker fell silent");
+            }
+            asked = true;
+            let id = self.next_id();
+            match frame::encode(OpCode::Ping as u8, id, &PingRequest {}) {
+                Ok(frame) => self.request(id, frame, Box::new(|_| {})),
+                Err(error) => tracing::debug!(%error, "cannot encode a ping"),
+            }
+        }
+    }
+
+    /// Reads and completes requests. Returns why that is over.
+    async fn read(&self) -> Error {
+        let mut input = BytesMut::new();
+        loop {
+            if let Err(error) = self.take_in(&mut input) {
+                return error;
+            }
+            if input.is_empty() && input.capacity() > READ_AHEAD {
+                // Messages may share the old buffer; an idle connection should not keep it.
+                input = BytesMut::new();
+            }
+            if let Err(e) = self.socket.readable().await {
+                return self.gone(&e);
+            }
+            if input.capacity() - input.len() < READ_AHEAD / 16 {
+                input.reserve(READ_AHEAD);
+            }
+            match self.socket.try_read_buf(&mut input) {
+                Ok(0) => return lost(&self.address, "the broker closed it"),
+                Ok(_) => self.heard.store(true, Ordering::Relaxed),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return self.gone(&e),
+            }
+        }
+    }
+
+    /// Completes the requests whose answers have come.
+    fn take_in(&self, input: &mut BytesMut) -> Result<()> {
+        while let Some(frame) = self.next_frame(input)? {
+            let complete = lock(&self.pending).requests.remove(&frame.id);
+            match complete {
+                Some(complete) => complete(Ok(frame)),
+                // The broker says why it is about to close the connection.
+                None if frame.opcode == opcode::ERROR && frame.id == 0 => {
+                    let reply = frame.decode().map_err(|e| Error::protocol("request", e))?;
+                    return Err(Error::from_reply("request", reply));
+                }
+                // Nobody waits for it any more.
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn next_frame(&self, input: &mut BytesMut) -> Result<Option<Frame>> {
+        let Some(header) = input.first_chunk::<HEADER_LEN>() else { return Ok(None) };
+        let broken = |e| Error::protocol("request", e);
+        let header = FrameHeader::parse(header, self.max_response).map_err(broken)?;
+        let missing = (HEADER_LEN + header.length).saturating_sub(input.len());
+        if missing > 0 {
+            input.reserve(missing);
+            return Ok(None);
+        }
+        input.advance(HEADER_LEN);
+        let payload = input.split_to(header.length).freeze();
+        Frame::new(header.opcode, payload).map(Some).map_err(broken)
+    }
+}

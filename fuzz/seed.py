@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Writes the corpus that fuzzing starts from: the golden and the invalid frames of conformance/."""
+
+import hashlib
+import json
+import pathlib
+
+HERE = pathlib.Path(__file__).parent
+WIRE = HERE.parent / "conformance" / "wire"
+LARGEST = 64 << 10
+
+
+def frame_of(parts) -> bytes:
+    if isinstance(parts, str):
+        return bytes.fromhex(parts)
+    return b"".join(
+        bytes.fromhex(part)
+        if isinstance(part, str)
+        else bytes.fromhex(part["repeat"]) * min(part["times"], LARGEST)
+        for part in parts
+    )
+
+
+def write(target: str, seed: bytes) -> None:
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed[:LARGEST])
+
+
+def main() -> None:
+    for path in sorted(WIRE.glob("*.json")):
+        for vector in json.loads(path.read_text())["vectors"]:
+            write("messages", frame_of(vector["frame"]))
+            batch = vector.get("batch")
+            if batch:
+                head = bytes([batch["codec"]])
+                head += batch["count"].to_bytes(4, "big") + batch["raw_size"].to_bytes(4, "big")
+                write("batch", head + bytes.fromhex(batch["records"]["$bin"]))
+                raw = bytes.fromhex(vector["raw"])
+                write("batch", b"\0" + batch["count"].to_bytes(4, "big") + b"\0\0\0\0" + raw)
+
+
+if __name__ == "__main__":
+    main()
