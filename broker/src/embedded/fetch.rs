@@ -21,10 +21,6 @@ use crate::engine::{Fetched, Reply};
 
 /// The longest that a fetch may wait.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// How many batches a fetch returns at most, so that its response stays within the limit of values.
-const MAX_BATCHES: usize = 8192;
-/// How many partitions a fetch may name.
-const MAX_PARTITIONS: usize = 20_000;
 /// The least room a fetch takes from the budget.
 const LEAST_ROOM: usize = 64 << 10;
 
@@ -102,10 +98,10 @@ struct Fetch {
 /// Answers a fetch, at once where it can.
 pub fn fetch(inner: &Arc<Inner>, request: FetchRequest) -> Reply<Fetched> {
     let partitions: usize = request.topics.iter().map(|t| t.partitions.len()).sum();
-    if partitions > MAX_PARTITIONS {
+    if partitions > MAX_NAMED {
         return Reply::Ready(Err(ProtocolError::new(
             ErrorCode::InvalidRequest,
-            format!("a fetch of {partitions} partitions exceeds the limit of {MAX_PARTITIONS}"),
+            format!("a fetch of {partitions} partitions exceeds the limit of {MAX_NAMED}"),
         )));
     }
     let wait = Duration::from_millis(request.max_wait_ms.into()).min(MAX_WAIT);
@@ -161,7 +157,8 @@ impl Fetch {
 
     /// Reads up to `limit` bytes. If that is too little for even one batch, its size comes back.
     fn read(&self, limit: usize) -> (FetchResponse, Option<usize>) {
-        let mut limits = Limits { bytes: limit.min(self.max_bytes), batches: MAX_BATCHES };
+        let batches = max_fetched_batches(self.targets().count());
+        let mut limits = Limits { bytes: limit.min(self.max_bytes), batches };
         self.read_within(&mut limits)
     }
 

@@ -138,6 +138,12 @@ fn to_wire(record: Record) -> ConsumedRecord {
 
 /// Finds offsets by position in time.
 pub fn list_offsets(inner: &Arc<Inner>, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
+    if request.partitions.len() > MAX_NAMED {
+        return Reply::Ready(Err(ProtocolError::new(
+            ErrorCode::InvalidRequest,
+            format!("{} queries exceed the limit of {MAX_NAMED}", request.partitions.len()),
+        )));
+    }
     let topic = match inner.topics.find(&request.topic) {
         Ok(topic) => topic,
         Err(error) => return Reply::Ready(Err(error)),
