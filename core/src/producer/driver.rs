@@ -31,12 +31,12 @@ pub(super) struct Agenda {
 enum Failure {
     /// Send it again, under the same sequence.
     Passing,
-    /// It was not stored and never will be.
-    Refused,
-    /// It was not stored, nor anything behind it; its sequence cannot be continued.
+    /// It will not be stored: it was refused, or nobody can tell what became of it.
+    Final,
+    /// Neither it nor anything behind it was stored, because the broker misses what came before.
+    Missing,
+    /// Neither it nor anything behind it was stored, because the broker does not know the producer.
     Forgotten,
-    /// It may have been stored, and asking again will not tell.
-    Unknown,
 }
 
 fn judge(error: &Error, first: bool, hole: bool) -> Failure {
@@ -44,15 +44,10 @@ fn judge(error: &Error, first: bool, hole: bool) -> Failure {
     match error.code() {
         Some(OutOfOrderSequence | UnknownProducer) if !first => Failure::Passing,
         Some(UnknownProducer) => Failure::Forgotten,
-        // What it misses was given up; without that, it has lost what it acknowledged.
-        Some(OutOfOrderSequence) if hole => Failure::Forgotten,
-        Some(
-            UnknownTopic | UnknownPartition | RecordTooLarge | InvalidBatch | UnsupportedCodec
-            | NotAuthorized | AuthRequired | InvalidRequest | FrameTooLarge | MalformedPayload
-            | UnsupportedOperation,
-        ) => Failure::Refused,
+        // Without a hole, the broker has lost what it acknowledged, and the application shall know.
+        Some(OutOfOrderSequence) if hole => Failure::Missing,
         _ if error.is_retriable() => Failure::Passing,
-        _ => Failure::Unknown,
+        _ => Failure::Final,
     }
 }
 
@@ -151,24 +146,37 @@ impl Inner {
             Ok(_) => queue.stored(sequence),
             Err(error) => match judge(error, queue.is_first(sequence), queue.has_hole()) {
                 Failure::Passing => {
-                    self.note_trouble(Some(error));
-                    tracing::debug!(topic = &*partition.topic, partition = partition.partition, %error, "will send a batch again");
+                    // A batch out of order is only behind the one that has the trouble.
+                    if !error.is(ErrorCode::OutOfOrderSequence) {
+                        self.note_trouble(Some(error));
+                        queue.troubled = true;
+                    }
+                    tracing::debug!(
+                        topic = &*partition.topic,
+                        partition = partition.partition,
+                        %error,
+                        "will send a batch again"
+                    );
                     self.core.metrics.retried();
                     queue.failed(sequence);
                     None
                 }
-                Failure::Refused => queue.refused(sequence),
+                Failure::Final => queue.without(sequence),
+                Failure::Missing => {
+                    queue.failed(sequence);
+                    queue.forget_sequences();
+                    None
+                }
                 Failure::Forgotten => {
                     queue.failed(sequence);
                     queue.forget_identity();
                     None
                 }
-                Failure::Unknown => queue.unknown(sequence),
             },
         };
         let settled = queue.is_settled();
         if settled {
-            queue.failures += 1;
+            queue.failures += u32::from(std::mem::take(&mut queue.troubled));
         }
         drop(queue);
         if let Some(sealed) = decided {

@@ -4,10 +4,10 @@
 //! partition until all others in flight are resolved; then what is unresolved is sent again, in
 //! order, under the same sequences, and the broker answers those it has with their offsets.
 //!
-//! A batch that is given up although it may have been stored leaves a hole in the sequences. Those
-//! sent behind it are sent again all the same: the broker takes them or knows them if it has the
-//! missing one, and misses a sequence if not, so that none is ever stored twice. Once they are
-//! resolved, the partition goes on under another identity.
+//! What was sent on a lost connection may still reach the broker, and late. Therefore a batch whose
+//! records were given up stays in its place until it is resolved, if it was ever sent; and where the
+//! sequences cannot go on, because a batch was refused for instance, the partition goes on under the
+//! next epoch of its identity, by which the broker tells what comes late.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,13 @@ pub(super) struct Identity {
     pub epoch: i16,
 }
 
+impl Identity {
+    /// The same producer with its sequences begun anew. `None` after the last epoch there is.
+    fn next(self) -> Option<Self> {
+        Some(Self { epoch: self.epoch.checked_add(1)?, ..self })
+    }
+}
+
 /// A batch that takes no more records.
 pub(super) struct Sealed {
     pub batch: RecordBatch,
@@ -33,7 +40,7 @@ pub(super) struct Sealed {
     /// Bytes it takes of the producer's buffer, until its fate is decided.
     pub held: usize,
     pub deadline: Instant,
-    /// Its records were told so; it stays only because the broker's answer is still of interest.
+    /// Its records were told so; it stays only until the broker's answer shows whether it is stored.
     given_up: bool,
 }
 
@@ -83,8 +90,6 @@ struct Flying {
     again: bool,
     /// It failed in a way that may pass.
     failed: bool,
-    /// A batch before it was refused, so that it cannot have been stored under its sequence.
-    resequence: bool,
 }
 
 #[derive(Default)]
@@ -102,18 +107,20 @@ pub(super) struct Queue {
     next_sequence: i32,
     /// Set by a failure: nothing is sent until all in flight are resolved.
     stopped: bool,
-    /// The sequences cannot be continued under the present identity, and nothing that is unresolved
-    /// was stored under it.
+    /// Nothing that is unresolved is stored, and the sequences cannot be continued.
     stale: bool,
-    /// A batch that may have been stored was given up.
+    /// A batch was taken out that may be stored or not, so that the sequences cannot be continued.
+    /// Those sent behind it are resolved under theirs first: the broker misses one, or does not.
     hole: bool,
-    /// The identity was lost at least once, so that the shared one must not be taken again.
+    /// The identity was used up, so that the shared one must not be taken again.
     lost_identity: bool,
     /// Whether a thread is handing batches to the connection. Only one may, or they would overtake
     /// each other.
     pub dispatching: bool,
     /// Whether the producer's task has been told to look after this partition.
     pub attended: bool,
+    /// Something failed since the partition was stopped, other than for what failed before it.
+    pub troubled: bool,
     /// How often in a row sending has failed.
     pub failures: u32,
 }
@@ -247,7 +254,7 @@ impl Queue {
         }
         if !again && self.hole {
             // What is in flight behind a hole was sent again.
-            debug_assert!(self.flying.is_empty());
+            debug_assert!(self.flying.is_empty(), "unresolved batches behind a hole");
             self.begin_anew();
         }
         let Some(identity) = self.identity else { return Next::NeedsIdentity };
@@ -266,7 +273,6 @@ impl Queue {
             sent_at: Instant::now(),
             again,
             failed: false,
-            resequence: false,
         });
         Next::Send(batch)
     }
@@ -298,30 +304,25 @@ impl Queue {
         }
     }
 
-    /// Takes a batch out of flight that the broker refused for good and did not store. Those behind
-    /// it take over its sequences.
-    pub fn refused(&mut self, sequence: i32) -> Option<Sealed> {
-        self.stopped = true;
-        let at = self.position(sequence)?;
-        if !self.flying[at].resequence {
-            self.next_sequence = sequence;
-            self.flying.iter_mut().skip(at + 1).for_each(|later| later.resequence = true);
-        }
-        self.take_out(at)
-    }
-
-    /// Takes a batch out of flight whose fate will never be known.
-    pub fn unknown(&mut self, sequence: i32) -> Option<Sealed> {
+    /// Takes a batch out of flight, leaving a hole: because the broker refused it, or because its fate
+    /// will never be known.
+    pub fn without(&mut self, sequence: i32) -> Option<Sealed> {
         self.stopped = true;
         self.hole = true;
         self.take_out(self.position(sequence)?)
     }
 
-    /// Stops the partition until it has another identity. What is unresolved must be known not to
-    /// have been stored, as it is where the broker does not take the first of it.
-    pub fn forget_identity(&mut self) {
+    /// Stops the partition, to go on with sequences that begin anew, where the broker does not take
+    /// the first unresolved batch and therefore none of them.
+    pub fn forget_sequences(&mut self) {
         self.stopped = true;
         self.stale = true;
+    }
+
+    /// As [`forget_sequences`](Self::forget_sequences), where the broker does not know the producer.
+    pub fn forget_identity(&mut self) {
+        self.forget_sequences();
+        self.identity = None;
     }
 
     /// Whether the broker may miss a batch before those in flight.
@@ -341,29 +342,24 @@ impl Queue {
 
     /// Puts what failed back in front, in order, and lets sending go on.
     pub fn resume(&mut self) {
-        let fresh = std::mem::take(&mut self.stale);
+        let stale = std::mem::take(&mut self.stale);
         while let Some(flying) = self.flying.pop_back() {
-            let Some(mut sealed) = flying.sealed else { continue };
-            if flying.resequence {
-                sealed.unsend();
-            }
-            if sealed.given_up {
-                self.hole |= sealed.was_sent();
-            } else {
+            if let Some(sealed) = flying.sealed {
                 self.sealed.push_front(sealed);
             }
         }
-        if fresh {
-            self.begin_anew();
+        if stale {
             self.sealed.iter_mut().for_each(Sealed::unsend);
+            self.begin_anew();
         }
+        self.sealed.retain(|sealed| sealed.was_sent() || !sealed.given_up);
         self.stopped = false;
     }
 
-    /// Goes on under another identity, from sequence 0.
+    /// Goes on from sequence 0, where nothing is unresolved.
     fn begin_anew(&mut self) {
-        self.identity = None;
-        self.lost_identity = true;
+        self.identity = self.identity.and_then(Identity::next);
+        self.lost_identity |= self.identity.is_none();
         self.next_sequence = 0;
         self.hole = false;
     }
@@ -396,24 +392,20 @@ impl Queue {
         self.flying.iter().find(|f| !f.failed && f.sealed.is_some()).map(|f| f.sent_at)
     }
 
-    /// Gives the batches up whose time is up. Those in flight keep their place.
+    /// Gives the batches up whose time is up. Those that were sent keep their place.
     pub fn expire(&mut self, now: Instant) -> Vec<GivenUp> {
-        let mut expired = Vec::new();
-        let in_flight = self.flying.iter_mut().filter_map(|f| f.sealed.as_mut());
-        for sealed in in_flight.filter(|s| s.deadline <= now && !s.given_up) {
-            expired.push(GivenUp::take(sealed));
-        }
         if self.open.as_ref().is_some_and(|open| open.deadline <= now) {
             self.seal(Codec::None);
         }
-        self.sealed.retain_mut(|sealed| {
-            if sealed.deadline > now {
-                return true;
+        let mut expired = Vec::new();
+        let mut look = |sealed: &mut Sealed| {
+            if sealed.deadline <= now && !sealed.given_up {
+                expired.push(GivenUp::take(sealed));
             }
-            self.hole |= sealed.was_sent();
-            expired.push(GivenUp::take(sealed));
-            false
-        });
+        };
+        self.flying.iter_mut().filter_map(|f| f.sealed.as_mut()).for_each(&mut look);
+        self.sealed.iter_mut().for_each(&mut look);
+        self.sealed.retain(|sealed| sealed.was_sent() || !sealed.given_up);
         expired
     }
 

@@ -20,7 +20,8 @@ const LIMITS: Limits = Limits { batch_bytes: 1, max_in_flight: 5, codec: Codec::
 /// What a broker remembers of one producer, and what it stored of all.
 #[derive(Default)]
 struct Broker {
-    remembered: BTreeMap<i64, VecDeque<(i32, u64)>>,
+    /// By producer id: the epoch, and base sequence and offset of the last batches.
+    remembered: BTreeMap<i64, (i16, VecDeque<(i32, u64)>)>,
     log: Vec<u32>,
 }
 
@@ -29,6 +30,8 @@ enum Answer {
     Stored(u64),
     OutOfOrder,
     Refused,
+    /// The epoch is over.
+    Fenced,
     /// An error after which nobody knows.
     Broken,
 }
@@ -39,7 +42,17 @@ impl Broker {
         if is_bad(number) {
             return Answer::Refused;
         }
-        let known = self.remembered.entry(batch.producer_id).or_default();
+        let (epoch, known) = self.remembered.entry(batch.producer_id).or_default();
+        if batch.producer_epoch < *epoch {
+            return Answer::Fenced;
+        }
+        if batch.producer_epoch > *epoch {
+            if batch.base_sequence != 0 {
+                return Answer::OutOfOrder;
+            }
+            *epoch = batch.producer_epoch;
+            known.clear();
+        }
         if let Some((_, offset)) = known.iter().find(|(s, _)| *s == batch.base_sequence) {
             return Answer::Stored(*offset);
         }
@@ -73,6 +86,8 @@ struct World {
     going: VecDeque<RecordBatch>,
     /// Answers on their way back, which may overtake each other.
     coming: Vec<(i32, Answer)>,
+    /// Frames of connections that were lost, which may still reach the broker.
+    late: Vec<VecDeque<RecordBatch>>,
     deliveries: Vec<Delivery>,
     /// Batches that the application was told of that they may or may not be stored.
     open_fate: BTreeSet<u32>,
@@ -94,6 +109,7 @@ impl World {
             broker: Broker::default(),
             going: VecDeque::new(),
             coming: Vec::new(),
+            late: Vec::new(),
             deliveries: Vec::new(),
             identities: 0,
         }
@@ -130,6 +146,10 @@ impl World {
 
     /// As `arrive`, but the broker fails, having stored the batch or not.
     fn break_down(&mut self, stores: bool) {
+        // With that, and the same frame still to come from a lost connection, nothing is certain.
+        if !self.late.is_empty() {
+            return;
+        }
         if let Some(batch) = self.going.pop_front() {
             if stores {
                 self.broker.produce(&batch);
@@ -157,16 +177,17 @@ impl World {
         let mut queue = self.partition.lock();
         let (decided, outcome) = match answer {
             Answer::Stored(offset) => (queue.stored(sequence), Ok(offset)),
-            Answer::Refused => (queue.refused(sequence), Err(Error::closed("test", "batch"))),
+            Answer::Refused => (queue.without(sequence), Err(Error::closed("test", "batch"))),
+            Answer::Fenced => panic!("a live batch has an epoch that is over"),
             Answer::Broken => {
-                let decided = queue.unknown(sequence);
+                let decided = queue.without(sequence);
                 self.open_fate.extend(decided.iter().map(|sealed| number(&sealed.batch)));
                 (decided, Err(Error::closed("test", "broker")))
             }
             Answer::OutOfOrder => {
                 if queue.is_first(sequence) {
                     assert!(queue.has_hole(), "the broker misses what comes before {sequence}");
-                    queue.forget_identity();
+                    queue.forget_sequences();
                 }
                 queue.failed(sequence);
                 return;
@@ -177,17 +198,24 @@ impl World {
         }
     }
 
-    /// The connection is lost: of what is under way, `arrived` frames reach the broker all the same.
-    fn cut(&mut self, arrived: usize) {
-        let lost: Vec<i32> = self.coming.drain(..).map(|(sequence, _)| sequence).collect();
-        let going: Vec<_> = self.going.drain(..).collect();
+    /// The connection is lost. What is under way on it may reach the broker later, or never.
+    fn cut(&mut self, may_arrive: usize) {
         let mut queue = self.partition.lock();
-        lost.into_iter().for_each(|sequence| queue.failed(sequence));
-        for (i, batch) in going.iter().enumerate() {
-            if i < arrived {
-                self.broker.produce(batch);
-            }
-            queue.failed(batch.base_sequence);
+        for (sequence, _) in self.coming.drain(..) {
+            queue.failed(sequence);
+        }
+        self.going.iter().for_each(|batch| queue.failed(batch.base_sequence));
+        self.late.push(self.going.drain(..).take(may_arrive).collect());
+    }
+
+    fn arrive_late(&mut self, connection: usize) {
+        if self.late.is_empty() {
+            return;
+        }
+        let at = connection % self.late.len();
+        match self.late[at].pop_front() {
+            Some(batch) => drop(self.broker.produce(&batch)),
+            None => drop(self.late.remove(at)),
         }
     }
 
@@ -206,6 +234,7 @@ enum Step {
     Arrive,
     Answer(usize),
     Cut(usize),
+    ArriveLate(usize),
     Break(bool),
     Expire(u64),
     Press(bool),
@@ -219,6 +248,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Arrive),
         6 => (0..8usize).prop_map(Step::Answer),
         1 => (0..8usize).prop_map(Step::Cut),
+        2 => (0..4usize).prop_map(Step::ArriveLate),
         1 => any::<bool>().prop_map(Step::Break),
         1 => (0..12u64).prop_map(Step::Expire),
         1 => any::<bool>().prop_map(Step::Press),
@@ -238,7 +268,8 @@ proptest! {
                 Step::Send => world.send(),
                 Step::Arrive => world.arrive(),
                 Step::Answer(at) => world.answer(at),
-                Step::Cut(arrived) => world.cut(arrived),
+                Step::Cut(may_arrive) => world.cut(may_arrive),
+                Step::ArriveLate(connection) => world.arrive_late(connection),
                 Step::Break(stores) => world.break_down(stores),
                 Step::Expire(but) => world.expire(but),
                 Step::Press(pressed) => world.pressed = pressed,
@@ -253,6 +284,9 @@ proptest! {
             world.answer(0);
         }
         prop_assert!(world.partition.lock().is_idle());
+        while !world.late.is_empty() {
+            world.arrive_late(0);
+        }
         let log = &world.broker.log;
         prop_assert!(log.is_sorted_by(|a, b| a < b), "once and in order: {:?}", log);
         for (n, delivery) in (0..).zip(&world.deliveries) {
