@@ -86,6 +86,21 @@ impl Core {
         Ok(summary.partitions)
     }
 
+    /// The largest record that a topic takes. Without a limit where that cannot be learnt, since the
+    /// broker checks it anyhow.
+    pub async fn max_record_bytes(&self, topic: &str) -> usize {
+        let request = DescribeTopicRequest { name: topic.to_owned() };
+        let answer = self.router.call(Lane::Main, "describe_topic", &request, Retry::Always).await;
+        match answer {
+            Ok(topic) => topic.config.get("max_record_bytes").and_then(|v| v.parse().ok()),
+            Err(error) => {
+                tracing::debug!(topic, %error, "cannot learn how large records may be");
+                None
+            }
+        }
+        .unwrap_or(usize::MAX)
+    }
+
     /// Has a topic's partition count asked for again.
     pub fn forget_topic(&self, topic: &str) {
         self.counts.write().unwrap_or_else(PoisonError::into_inner).remove(topic);

@@ -70,6 +70,13 @@ impl Record {
             &self.headers,
         )
     }
+
+    /// Bytes that the record takes at least, which is with the timestamp of its batch.
+    pub(crate) fn encoded_size(&self) -> usize {
+        let mut alone = flymq_protocol::BatchBuilder::new();
+        alone.push(self.key.as_deref(), self.value.as_deref(), &self.headers, 0);
+        alone.size()
+    }
 }
 
 /// Where a record was stored.

@@ -213,9 +213,12 @@ async fn closing_and_dropping_leave_no_delivery_waiting() {
 async fn a_refused_record_harms_no_other() {
     let (_dir, _broker, address) = broker().await;
     let client = Client::with_config(config(&address)).await.unwrap();
-    let topic = NewTopic::new("t").config("max_record_bytes", "500");
-    client.create_topic(topic).await.unwrap();
+    client.create_topic(NewTopic::new("t")).await.unwrap();
     let producer = client.producer().linger(Duration::ZERO).batch_bytes(300).build().unwrap();
+    // Lowered once the producer knows the topic, so that it is the broker that refuses.
+    producer.prepare("t").await.unwrap();
+    let lowered = BTreeMap::from([("max_record_bytes".to_owned(), Some("500".to_owned()))]);
+    client.alter_topic("t", lowered).await.unwrap();
     let mut deliveries = Vec::new();
     for i in 0..300 {
         let width = if i % 20 == 7 { 600 } else { 100 };
@@ -232,6 +235,48 @@ async fn a_refused_record_harms_no_other() {
     }
     let expected: Vec<u64> = (0..300).filter(|i| i % 20 != 7).collect();
     assert_eq!(read_all(&client, "t").await["k"], expected);
+}
+
+#[tokio::test]
+async fn an_oversized_record_does_not_take_its_neighbours_along() {
+    let (_dir, _broker, address) = broker().await;
+    let client = Client::connect(&address).await.unwrap();
+    client.create_topic(NewTopic::new("t").config("max_record_bytes", "500")).await.unwrap();
+    // They share a batch: it is flushed long before they have lingered.
+    let producer = client.producer().linger(Duration::from_secs(60)).build().unwrap();
+    let mut deliveries = Vec::new();
+    for i in 0..100 {
+        let width = if i % 20 == 7 { 600 } else { 100 };
+        match producer.send("t", Record::new(format!("{i:width$}")).key("k")).await {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(error) => {
+                assert_eq!((error.code(), i % 20), (Some(ErrorCode::RecordTooLarge), 7));
+                assert!(error.message().contains("500"), "{error}");
+            }
+        }
+    }
+    producer.flush().await;
+    for delivery in deliveries {
+        delivery.await.unwrap();
+    }
+    let expected: Vec<u64> = (0..100).filter(|i| i % 20 != 7).collect();
+    assert_eq!(read_all(&client, "t").await["k"], expected);
+
+    // A raised limit holds at once; what fits exactly is not refused.
+    let raised = BTreeMap::from([("max_record_bytes".to_owned(), Some("605".to_owned()))]);
+    client.alter_topic("t", raised).await.unwrap();
+    let mut sizes = Vec::new();
+    for width in 580..620 {
+        let record = Record::new(format!("{width:width$}")).partition(0);
+        if producer.send("t", record).await.is_ok_and(|_| true) {
+            producer.flush().await;
+            sizes.push(width);
+        }
+    }
+    // An array of nil, value, nil and 0, with 3 bytes in front of the value.
+    assert_eq!(sizes.last(), Some(&598));
+    let last = client.consume("t", 0, 95 + sizes.len() as u64 - 1).await.unwrap().unwrap();
+    assert_eq!(last.value.unwrap().len(), 598);
 }
 
 #[tokio::test]

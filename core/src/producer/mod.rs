@@ -72,7 +72,9 @@ struct TopicState {
     partitions: Vec<Arc<PartitionQueue>>,
     /// How many there are now.
     count: u32,
-    /// A broker's answer has shown that the count is no longer true.
+    /// The largest record it takes, as encoded.
+    max_record: usize,
+    /// A broker's answer has shown that some of this is no longer true.
     outdated: AtomicBool,
     /// Counts records without key, which go round.
     turn: AtomicU32,
@@ -103,9 +105,11 @@ impl Producer {
         let inner = &self.handle.inner;
         let size = inner.admit(&record)?;
         let topic = match inner.known(topic) {
-            Some(topic) if !topic.outdated.load(Ordering::Relaxed) => topic,
+            // The limit may have been raised for a record that exceeds it.
+            Some(topic) if topic.is_current() && topic.admit(&record, size).is_ok() => topic,
             _ => inner.learn(topic).await?,
         };
+        topic.admit(&record, size)?;
         let space = match inner.space.try_acquire_many(size as u32) {
             Ok(space) => space,
             Err(_) => inner
@@ -129,6 +133,7 @@ impl Producer {
         let topic = inner.known(topic).ok_or_else(|| {
             Error::invalid("send", format!("the partitions of topic {topic:?} are not known yet"))
         })?;
+        topic.admit(&record, size)?;
         let space = inner.space.try_acquire_many(size as u32).map_err(|error| match error {
             TryAcquireError::Closed => Error::closed("send", "producer"),
             TryAcquireError::NoPermits => Error::new(
@@ -177,6 +182,32 @@ impl Producer {
                 format!("some records were not stored within {} ms", timeout.as_millis()),
             )
         })
+    }
+}
+
+impl TopicState {
+    fn is_current(&self) -> bool {
+        !self.outdated.load(Ordering::Relaxed)
+    }
+
+    /// Refuses a record that is too large here, because the broker would refuse its whole batch.
+    fn admit(&self, record: &Record, size_at_most: usize) -> Result<()> {
+        if size_at_most <= self.max_record {
+            return Ok(());
+        }
+        // Only now is it worth being exact.
+        let size = record.encoded_size();
+        if size <= self.max_record {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::RecordTooLarge,
+            "send",
+            format!(
+                "a record of {size} bytes exceeds the {} that topic {:?} takes",
+                self.max_record, self.name
+            ),
+        ))
     }
 }
 
@@ -235,6 +266,7 @@ impl Inner {
     /// Asks for a topic's partition count, and keeps the queues of those known before.
     async fn learn(&self, topic: &str) -> Result<Arc<TopicState>> {
         let count = self.core.partition_count(topic).await?;
+        let max_record = self.core.max_record_bytes(topic).await;
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         let old = topics.get(topic);
         let name = old.map_or_else(|| Arc::from(topic), |old| old.name.clone());
@@ -247,6 +279,7 @@ impl Inner {
             name,
             partitions,
             count,
+            max_record,
             outdated: AtomicBool::new(false),
             known_since: Instant::now(),
         });

@@ -46,7 +46,7 @@ pub fn refuse_with(request: &Frame, error: ErrorReply) -> Reply {
 }
 
 /// What every well-behaved broker answers to the requests around produce and fetch: HELLO, PING,
-/// METADATA with `partitions` partitions, INIT_PRODUCER.
+/// METADATA with `partitions` partitions, DESCRIBE_TOPIC, INIT_PRODUCER.
 pub fn politely(request: &Frame, partitions: u32) -> Option<Reply> {
     Some(match OpCode::from_u8(request.opcode)? {
         OpCode::Hello => answer::<HelloRequest>(request, &hello()),
@@ -56,6 +56,9 @@ pub fn politely(request: &Frame, partitions: u32) -> Option<Reply> {
             let summary = |name: String| TopicSummary { name, partitions, error: 0 };
             let topics = asked.topics.into_iter().map(summary).collect();
             answer::<MetadataRequest>(request, &MetadataResponse { brokers: Vec::new(), topics })
+        }
+        OpCode::DescribeTopic => {
+            answer::<DescribeTopicRequest>(request, &DescribeTopicResponse::default())
         }
         OpCode::InitProducer => {
             let identity = InitProducerResponse { producer_id: 7, producer_epoch: 0 };
