@@ -240,7 +240,7 @@ impl Queue {
         if self.stopped || self.flying.len() >= limits.max_in_flight {
             return Next::Nothing;
         }
-        if self.sealed.is_empty() && self.due && !(pressed && !self.flying.is_empty()) {
+        if self.sealed.is_empty() && self.due && (!pressed || self.flying.is_empty()) {
             self.seal(limits.codec);
         }
         if self.sealed.is_empty() {
