@@ -91,6 +91,8 @@ fn run(args: Args) -> anyhow::Result<()> {
         let result = harness
             .measure(scenario)
             .with_context(|| format!("cannot measure {}", scenario.name))?;
+        // Told at once too, for whoever does not wait for the end.
+        eprintln!("  {}", report::summary(&result));
         results.push(result);
     }
     report::table(&results)?;

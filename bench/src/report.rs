@@ -48,6 +48,12 @@ pub fn table(results: &[Measured]) -> std::io::Result<()> {
     out.flush()
 }
 
+/// One result in one line.
+pub fn summary(result: &Measured) -> String {
+    let ratio = result.ratio().map_or_else(String::new, |ratio| format!(", ratio {ratio:.2}"));
+    format!("{} {}{ratio}", number(result.value()), result.scenario.unit())
+}
+
 /// Everything that was measured.
 pub fn json(results: &[Measured], quick: bool) -> Value {
     let result = |measured: &Measured| {

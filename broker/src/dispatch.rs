@@ -202,14 +202,11 @@ fn auth(request: AuthRequest) -> Reply<AuthResponse> {
     })
 }
 
-/// How many topics a METADATA request may name.
-const MAX_METADATA_TOPICS: usize = 10_000;
-
 fn metadata(shared: &Shared, request: MetadataRequest) -> Reply<MetadataResponse> {
-    if request.topics.len() > MAX_METADATA_TOPICS {
+    if request.topics.len() > MAX_NAMED {
         return Reply::Ready(Err(ProtocolError::new(
             ErrorCode::InvalidRequest,
-            format!("{} topics exceed the limit of {MAX_METADATA_TOPICS}", request.topics.len()),
+            format!("{} topics exceed the limit of {MAX_NAMED}", request.topics.len()),
         )));
     }
     let brokers =

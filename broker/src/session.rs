@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use flymq_protocol::ProtocolError;
 use flymq_protocol::frame::{Frame, FrameHeader, HEADER_LEN};
+use flymq_protocol::{ProtocolError, bounds};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -58,7 +58,7 @@ pub struct Session {
 enum Step {
     Frame(Frame, Option<Room>),
     /// A frame whose payload is no message. The next frame can be told from it all the same.
-    Malformed(ProtocolError),
+    Malformed(u64, ProtocolError),
     /// A payload of this many bytes has to take room first.
     NeedsRoom(usize),
     NeedsInput,
@@ -97,8 +97,8 @@ impl Session {
                         continue;
                     }
                 }
-                Ok(Step::Malformed(error)) => {
-                    if self.take(refuse(0, error)).await? {
+                Ok(Step::Malformed(id, error)) => {
+                    if self.take(refuse(id, error)).await? {
                         continue;
                     }
                 }
@@ -177,11 +177,11 @@ impl Session {
         }
         self.input.advance(HEADER_LEN);
         let payload = self.input.split_to(header.length).freeze();
-        Ok(match Frame::new(header.opcode, payload) {
+        Ok(match Frame::new(header.opcode, payload.clone()) {
             Ok(frame) => Step::Frame(frame, room.take()),
             Err(error) => {
                 *room = None;
-                Step::Malformed(error)
+                Step::Malformed(bounds::id_before_fault(&payload), error)
             }
         })
     }

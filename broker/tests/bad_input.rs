@@ -57,6 +57,9 @@ async fn broken_payloads_fail_alone() {
         raw(&mut client, 0x01, payload).await;
         assert_eq!(error(&mut client).await, ErrorCode::MalformedPayload);
     }
+    // An id that stands before the fault is answered with.
+    raw(&mut client, 0x01, &depth_bomb).await;
+    assert_eq!(client.receive().await.unwrap().id, 7);
     // Wrong types: {id: 9, name: 5}. The answer carries the id.
     raw(&mut client, 0x04, b"\x82\xa2id\x09\xa4name\x05").await;
     let frame = client.receive().await.unwrap();

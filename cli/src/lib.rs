@@ -51,7 +51,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    init_logging(&args.log);
+    init_logging(args.log.as_deref().unwrap_or(args.command.default_log()));
     let address = args.address;
     let result = match args.command {
         Command::Broker(options) => broker::run(options),

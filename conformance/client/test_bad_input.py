@@ -103,7 +103,8 @@ def test_requests_that_cannot_be_granted(connection, case):
 
 @pytest.mark.parametrize("limit, fields", [
     ("METADATA", {"topics": ["t"] * 10_001}),
-    ("FETCH", {"topics": [{"topic": "t", "partitions": [{"partition": 0, "offset": 0}] * 20_001}]}),
+    ("FETCH", {"topics": [{"topic": "t", "partitions": [{"partition": 0, "offset": 0}] * 10_001}]}),
+    ("LIST_OFFSETS", {"topic": "t", "partitions": [{"partition": 0, "timestamp": -1}] * 10_001}),
 ])
 def test_requests_that_name_too_much(connection, limit, fields):
     with pytest.raises(FlyMQError) as refused:

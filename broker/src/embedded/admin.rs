@@ -47,6 +47,12 @@ pub fn create_topic(inner: &Inner, request: CreateTopicRequest) -> Result<Create
             format!("there is a topic {} already", request.name),
         ));
     }
+    if inner.topics.len() >= MAX_NAMED {
+        return Err(ProtocolError::new(
+            ErrorCode::InvalidRequest,
+            format!("the broker holds {MAX_NAMED} topics, which is as many as it takes"),
+        ));
+    }
     inner.space.admit(0)?;
     let id = inner.store.get(MetaKey::NextTopicId)?.unwrap_or(1u32);
     let record = TopicRecord {

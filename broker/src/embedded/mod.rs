@@ -7,12 +7,13 @@
 //! | `segment`, `partition`, `topics` | the log in memory, and how it comes back at start |
 //! | `append` | group commit |
 //! | `producers` | sequences, so that a retry is stored once |
-//! | `read` | fetch, consume, offsets |
+//! | `read`, `fetch` | records and offsets; many partitions at once, with waiting |
 //! | `admin` | topics |
 //! | `upkeep`, `space` | retention, memory, free disk |
 
 mod admin;
 mod append;
+mod fetch;
 mod keys;
 mod partition;
 mod producers;
@@ -216,7 +217,7 @@ impl Engine for EmbeddedEngine {
     }
 
     fn fetch(&self, request: FetchRequest) -> Reply<Fetched> {
-        read::fetch(&self.inner, request)
+        fetch::fetch(&self.inner, request)
     }
 
     fn list_offsets(&self, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {

@@ -163,6 +163,10 @@ impl Topics {
         read(&self.by_name).get(name).cloned()
     }
 
+    pub fn len(&self) -> usize {
+        read(&self.by_name).len()
+    }
+
     pub fn all(&self) -> Vec<Arc<Topic>> {
         read(&self.by_name).values().cloned().collect()
     }

@@ -34,9 +34,10 @@ pub struct Args {
         value_parser = address
     )]
     pub address: String,
-    /// What to log on standard error: error, warn, info, debug or trace, also by module
-    #[arg(long, global = true, env = "FLYMQ_LOG", default_value = "warn")]
-    pub log: String,
+    /// What to log on standard error: error, warn, info, debug or trace, also by module; default
+    /// warn for broker, produce and consume, which may go on through trouble, and else error
+    #[arg(long, global = true, env = "FLYMQ_LOG")]
+    pub log: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -71,6 +72,19 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// What is logged unless something else is asked for. A command that fails at once tells why in
+    /// its error, and needs no warning before it.
+    pub fn default_log(&self) -> &'static str {
+        match self {
+            Self::Broker(_) | Self::Produce(_) | Self::Consume(_) => "warn",
+            Self::Topic(_) | Self::Bench(_) | Self::Health { .. } | Self::Completions { .. } => {
+                "error"
+            }
+        }
+    }
 }
 
 /// How to print.
