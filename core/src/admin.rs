@@ -82,6 +82,17 @@ pub struct PartitionDescription {
     pub latest: u64,
 }
 
+/// Where a broker listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerAddress {
+    /// Its number in the cluster.
+    pub id: u32,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
 /// A position in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetSpec {
@@ -103,7 +114,9 @@ impl Client {
     /// TOPIC_EXISTS, INVALID_TOPIC_NAME, INVALID_PARTITIONS, INVALID_CONFIG.
     pub async fn create_topic(&self, topic: NewTopic) -> Result<bool> {
         let router = &self.core().router;
-        let answer = router.call(Lane::Main, "create_topic", &topic.0, Retry::Unsent).await?;
+        // Trying again is harmless where it may find the topic there.
+        let retry = if topic.0.if_not_exists { Retry::Always } else { Retry::Unsent };
+        let answer = router.call(Lane::Main, "create_topic", &topic.0, retry).await?;
         self.core().forget_topic(&topic.0.name);
         Ok(answer.created)
     }
@@ -179,6 +192,15 @@ impl Client {
         self.core().router.call(Lane::Main, "add_partitions", &request, Retry::Always).await?;
         self.core().forget_topic(name);
         Ok(())
+    }
+
+    /// Which brokers there are, as they want to be addressed. Any of them serves every partition.
+    pub async fn brokers(&self) -> Result<Vec<BrokerAddress>> {
+        let request = MetadataRequest::default();
+        let answer =
+            self.core().router.call(Lane::Main, "metadata", &request, Retry::Always).await?;
+        let address = |b: BrokerInfo| BrokerAddress { id: b.id, host: b.host, port: b.port };
+        Ok(answer.brokers.into_iter().map(address).collect())
     }
 
     /// How many partitions a topic has.

@@ -9,6 +9,8 @@ use flymq_protocol::messages::*;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use crate::builder::ClientBuilder;
+use crate::clock::after;
 use crate::config::Config;
 use crate::consumer::ConsumerBuilder;
 use crate::error::{Error, Result};
@@ -139,12 +141,26 @@ impl Client {
     ///
     /// `addresses` is `host:port`, several of them with commas between, or a `flymq://` URL (see
     /// [`Config::parse`]). A broker must answer within the connect time-out.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::connect`].
     pub async fn connect(addresses: &str) -> Result<Self> {
         Self::with_config(Config::parse(addresses)?).await
     }
 
+    /// Options for connecting to `addresses`, which are as for [`connect`](Client::connect).
+    pub fn builder(addresses: &str) -> ClientBuilder {
+        ClientBuilder::new(addresses)
+    }
+
     /// Connects. Must be called within a tokio runtime, which serves the client from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::connect`].
     pub async fn with_config(config: Config) -> Result<Self> {
+        config.check()?;
         let metrics = Arc::new(Metrics::new());
         let router = Router::new(config, metrics.clone());
         router.connection(Lane::Main).await?;
@@ -228,7 +244,7 @@ impl Client {
         offset: u64,
         options: FetchOptions,
     ) -> Result<Vec<Message>> {
-        let deadline = Instant::now() + options.max_wait;
+        let deadline = after(options.max_wait);
         let name: Arc<str> = topic.into();
         let mut offset = offset;
         loop {
@@ -247,7 +263,7 @@ impl Client {
                     }],
                 }],
             };
-            let patience = Instant::now() + wait + self.core.router.config().request_timeout;
+            let patience = after(wait.saturating_add(self.core.router.config().request_timeout));
             let answer = self
                 .core
                 .router
@@ -264,22 +280,8 @@ impl Client {
             if fetched.error != 0 {
                 return Err(Error::from_code("fetch", fetched.error, fetched.message));
             }
-            let mut messages = Vec::new();
-            for batch in &fetched.batches {
-                let records = batch
-                    .records(self.core.router.config().max_response_bytes)
-                    .map_err(|e| Error::protocol("fetch", e))?;
-                for record in records {
-                    let record = record.map_err(|e| Error::protocol("fetch", e))?;
-                    if messages.len() == options.max_records {
-                        break;
-                    }
-                    if record.offset >= offset {
-                        messages.push(Message::new(name.clone(), partition, record));
-                    }
-                }
-            }
-            if !messages.is_empty() {
+            let messages = self.read(&name, offset, &fetched, options.max_records)?;
+            if !messages.is_empty() || options.max_records == 0 {
                 self.core.metrics.consumed(messages.len() as u64);
                 return Ok(messages);
             }
@@ -289,6 +291,32 @@ impl Client {
             // A gap was passed over; what lies behind it is what was asked for.
             offset = fetched.next_offset;
         }
+    }
+
+    /// The records at or after `offset` of what was fetched, at most `limit`.
+    fn read(
+        &self,
+        topic: &Arc<str>,
+        offset: u64,
+        fetched: &FetchedPartition,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
+        let mut messages = Vec::new();
+        for batch in &fetched.batches {
+            let records = batch
+                .records(self.core.router.config().max_response_bytes)
+                .map_err(|e| Error::protocol("fetch", e))?;
+            for record in records {
+                if messages.len() == limit {
+                    return Ok(messages);
+                }
+                let record = record.map_err(|e| Error::protocol("fetch", e))?;
+                if record.offset >= offset {
+                    messages.push(Message::new(topic.clone(), fetched.partition, record));
+                }
+            }
+        }
+        Ok(messages)
     }
 
     /// Options of a producer.

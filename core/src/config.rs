@@ -1,4 +1,4 @@
-//! Options of a client, and where they can be written down: a builder or a URL.
+//! Options of a client, and how they are written in a URL.
 
 use std::time::Duration;
 
@@ -73,6 +73,23 @@ impl Config {
         Ok(config)
     }
 
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.bootstrap.is_empty() {
+            return Err(invalid("no broker address is given".to_owned()));
+        }
+        if self.client_id.len() > 255 {
+            return Err(invalid("client_id has at most 255 bytes".to_owned()));
+        }
+        if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
+            return Err(invalid("connect_timeout and request_timeout are above 0".to_owned()));
+        }
+        if !(1024..=1 << 30).contains(&self.max_response_bytes) {
+            return Err(invalid("max_response_bytes is 1 KiB to 1 GiB".to_owned()));
+        }
+        Ok(())
+    }
+
     /// How often a connection on which requests wait looks whether the broker still answers. It
     /// takes up to three looks to tell, which leaves time to ask another broker.
     pub(crate) fn probe_interval(&self) -> Duration {
@@ -92,6 +109,11 @@ impl Config {
             "request_timeout_ms" => self.request_timeout = millis()?,
             "backoff_initial_ms" => self.backoff_initial = millis()?,
             "backoff_max_ms" => self.backoff_max = millis()?,
+            "max_response_bytes" => {
+                self.max_response_bytes = value
+                    .parse()
+                    .map_err(|_| invalid(format!("{key} takes bytes, not {value:?}")))?;
+            }
             _ => return Err(invalid(format!("there is no option {key:?}"))),
         }
         Ok(())
@@ -137,5 +159,12 @@ mod tests {
         {
             assert!(Config::parse(bad).is_err(), "{bad}");
         }
+        for bad in
+            ["?request_timeout_ms=0", "?connect_timeout_ms=0", "?max_response_bytes=4000000000"]
+        {
+            assert!(Config::parse(&format!("flymq://a{bad}")).unwrap().check().is_err(), "{bad}");
+        }
+        assert!(Config { bootstrap: Vec::new(), ..Config::default() }.check().is_err());
+        assert!(Config::default().check().is_ok());
     }
 }

@@ -15,6 +15,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     code: u16,
     name: String,
@@ -22,7 +23,7 @@ struct Inner {
     hint: String,
     message: String,
     operation: &'static str,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -45,9 +46,18 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        let plain = Self::new(code, operation, message);
-        let inner = Arc::try_unwrap(plain.0).unwrap_or_else(|_| unreachable!("made just now"));
-        Self(Arc::new(Inner { source: Some(source.into()), ..inner }))
+        let Self(mut inner) = Self::new(code, operation, message);
+        Arc::make_mut(&mut inner).source = Some(Arc::from(source.into()));
+        Self(inner)
+    }
+
+    /// The same error, met during `operation`.
+    pub(crate) fn during(self, operation: &'static str) -> Self {
+        let Self(mut inner) = self;
+        if inner.operation != operation {
+            Arc::make_mut(&mut inner).operation = operation;
+        }
+        Self(inner)
     }
 
     /// A broker's answer. Codes that this client does not know keep their number and texts.

@@ -8,14 +8,17 @@
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions |
 //! | [`record`] | what goes in and what comes out |
 //! | `link` | connections, and which broker to talk to |
-//! | [`config`], [`error`], [`metrics`] | options, the one error type, counters |
+//! | [`builder`], [`config`] | options of a client, one by one or from a URL |
+//! | [`error`], [`metrics`] | the one error type, counters |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
 
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod blocking;
+pub mod builder;
 pub mod client;
+mod clock;
 pub mod config;
 pub mod consumer;
 pub mod error;
@@ -24,7 +27,10 @@ pub mod metrics;
 pub mod producer;
 pub mod record;
 
-pub use admin::{NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing};
+pub use admin::{
+    BrokerAddress, NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
+};
+pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
 pub use config::Config;
 pub use consumer::{Consumer, ConsumerBuilder, OffsetReset, StartOffset};

@@ -69,6 +69,9 @@ async fn reading_begins_where_it_is_told_to() {
     let nowhere = [("nope".to_owned(), 0, StartOffset::Earliest)];
     let error = consumer.assign(nowhere).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::UnknownTopic));
+    let twice = [one(StartOffset::Earliest), one(StartOffset::Latest)].concat();
+    let error = consumer.assign(twice).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::InvalidArgument));
     assert_eq!(consumer.assignment().len(), 1, "the old assignment stays");
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::{FetchRequest, FetchResponse, FetchedPartition};
-use tokio::time::Instant;
 
-use super::{OffsetReset, Shared};
+use super::{OffsetReset, Options, Shared};
 use crate::admin::OffsetSpec;
+use crate::clock::after;
 use crate::error::Error;
 use crate::link::{Lane, Retry};
 
@@ -19,10 +19,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let (topics, generation) = {
-            let state = shared.state();
-            let full = state.buffered() >= shared.options.prefetch_bytes;
-            let topics = if full { Vec::new() } else { state.wanted(shared.options.fetch_bytes) };
-            (topics, state.generation())
+            let mut state = shared.state();
+            let Options { fetch_bytes, prefetch_bytes, .. } = shared.options;
+            (state.plan(fetch_bytes, prefetch_bytes), state.generation())
         };
         if topics.is_empty() {
             shared.changed.notified().await;
@@ -35,13 +34,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
             isolation: shared.options.isolation,
             topics,
         };
-        let patience =
-            Instant::now() + shared.options.max_wait + shared.core.router.config().request_timeout;
+        let patience = after(
+            shared.options.max_wait.saturating_add(shared.core.router.config().request_timeout),
+        );
         let fetch =
             shared.core.router.call_until(Lane::Fetch, "fetch", &request, Retry::Always, patience);
         let fetched = tokio::select! {
             fetched = fetch => fetched,
-            // A seek or a new assignment makes the answer worthless; room or a pause does not.
+            // A seek or a new assignment makes the answer worthless; room or a pause does not. One
+            // that leaves out what was resumed is not waited for.
             () = superseded(&shared, generation) => continue,
         };
         match fetched {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use flymq_protocol::messages::Isolation;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::admin::OffsetSpec;
 use crate::client::Core;
+use crate::clock::after;
 use crate::error::{Error, Result};
 use crate::record::Message;
 use state::State;
@@ -153,35 +153,57 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// UNKNOWN_TOPIC, UNKNOWN_PARTITION; then the assignment stays as it was.
+    /// UNKNOWN_TOPIC, UNKNOWN_PARTITION, INVALID_ARGUMENT for a partition that is named twice; then the
+    /// assignment stays as it was.
     pub async fn assign(
         &self,
         partitions: impl IntoIterator<Item = (String, u32, StartOffset)>,
     ) -> Result<()> {
-        let mut positions = Vec::new();
+        // One question a topic, in the order of the topics' first partitions.
+        let mut topics: Vec<(String, Vec<(u32, StartOffset)>)> = Vec::new();
         for (topic, partition, start) in partitions {
-            let position = self.resolve(&topic, partition, start).await?;
-            positions.push((Arc::from(topic), partition, position));
+            match topics.iter_mut().find(|(name, _)| *name == topic) {
+                Some((_, starts)) if starts.iter().any(|(p, _)| *p == partition) => {
+                    return Err(Error::invalid(
+                        "assign",
+                        format!("partition {partition} of topic {topic:?} is named twice"),
+                    ));
+                }
+                Some((_, starts)) => starts.push((partition, start)),
+                None => topics.push((topic, vec![(partition, start)])),
+            }
+        }
+        let mut positions = Vec::new();
+        for (topic, starts) in topics {
+            let found = self.resolve(&topic, &starts).await?;
+            let topic: Arc<str> = topic.into();
+            let placed = starts.iter().zip(found);
+            positions.extend(placed.map(|((p, _), position)| (topic.clone(), *p, position)));
         }
         self.shared.state().assign(positions);
         self.shared.changed.notify_one();
         Ok(())
     }
 
-    async fn resolve(&self, topic: &str, partition: u32, start: StartOffset) -> Result<u64> {
-        let spec = match start {
-            StartOffset::Earliest => OffsetSpec::Earliest,
-            StartOffset::Latest => OffsetSpec::Latest,
-            StartOffset::Timestamp(time) => OffsetSpec::Timestamp(time),
-            // Asked for all the same, so that a wrong name is noticed now.
-            StartOffset::Offset(_) => OffsetSpec::Latest,
+    async fn resolve(&self, topic: &str, starts: &[(u32, StartOffset)]) -> Result<Vec<u64>> {
+        let query = |&(partition, start): &(u32, StartOffset)| {
+            let spec = match start {
+                StartOffset::Earliest => OffsetSpec::Earliest,
+                StartOffset::Latest => OffsetSpec::Latest,
+                StartOffset::Timestamp(time) => OffsetSpec::Timestamp(time),
+                // Asked for all the same, so that a wrong name is noticed now.
+                StartOffset::Offset(_) => OffsetSpec::Latest,
+            };
+            (partition, spec)
         };
+        let queries: Vec<_> = starts.iter().map(query).collect();
         let isolation = self.shared.options.isolation;
-        let found = self.shared.core.list_offsets(topic, &[(partition, spec)], isolation).await?;
-        Ok(match start {
+        let found = self.shared.core.list_offsets(topic, &queries, isolation).await?;
+        let place = |(&(_, start), found)| match start {
             StartOffset::Offset(offset) => offset,
-            _ => found[0],
-        })
+            _ => found,
+        };
+        Ok(starts.iter().zip(found).map(place).collect())
     }
 
     /// The partitions being read.
@@ -198,13 +220,13 @@ impl Consumer {
     /// where [`OffsetReset::Error`] is set, OFFSET_OUT_OF_RANGE. Lost connections are made again in
     /// the background and are no error.
     pub async fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Message>> {
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         loop {
             let (messages, has_room) = {
                 let mut state = self.shared.state();
                 let limit = self.shared.core.router.config().max_response_bytes;
                 let messages = state.take(max_records, limit)?;
-                (messages, state.buffered() < self.shared.options.prefetch_bytes)
+                (messages, state.has_room(self.shared.options.prefetch_bytes))
             };
             if has_room {
                 self.shared.changed.notify_one();
@@ -249,7 +271,7 @@ impl Consumer {
         self.check_assigned("seek", topic, partition)?;
         let position = match start {
             StartOffset::Offset(offset) => offset,
-            start => self.resolve(topic, partition, start).await?,
+            start => self.resolve(topic, &[(partition, start)]).await?[0],
         };
         self.shared.state().seek(topic, partition, position);
         self.shared.changed.notify_one();
@@ -296,6 +318,9 @@ impl Consumer {
     pub fn resume(&self, topic: &str, partition: u32) -> Result<()> {
         self.set_paused("resume", topic, partition, false)
     }
+
+    /// Reads nothing more. The same as dropping the consumer.
+    pub fn close(self) {}
 
     fn set_paused(
         &self,

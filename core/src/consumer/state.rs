@@ -22,6 +22,8 @@ struct Partition {
     /// End of the log as of the last fetch.
     latest: Option<u64>,
     paused: bool,
+    /// Whether the fetch that is under way asks for it.
+    asked: bool,
     /// Nothing is fetched until a seek, because of an error that was reported.
     halted: bool,
     batches: VecDeque<RecordBatch>,
@@ -64,6 +66,7 @@ impl State {
                 fetch_from: position,
                 latest: None,
                 paused: false,
+                asked: false,
                 halted: false,
                 batches: VecDeque::new(),
                 reading: None,
@@ -83,19 +86,12 @@ impl State {
         self.generation
     }
 
-    /// Bytes read ahead.
-    pub fn buffered(&self) -> usize {
-        self.buffered
-    }
-
     pub fn seek(&mut self, topic: &str, partition: u32, position: u64) {
         self.generation += 1;
         let Some(found) = self.find(topic, partition) else { return };
         found.position = position;
-        found.fetch_from = position;
         found.halted = false;
-        found.reading = None;
-        let dropped: usize = found.batches.drain(..).map(|b| b.records.len()).sum();
+        let dropped = found.drop_ahead();
         self.note_buffered(0, dropped);
     }
 
@@ -109,17 +105,43 @@ impl State {
     }
 
     pub fn set_paused(&mut self, topic: &str, partition: u32, paused: bool) {
-        if let Some(found) = self.find(topic, partition) {
-            found.paused = paused;
+        let Some(found) = self.find(topic, partition) else { return };
+        let resumed = std::mem::replace(&mut found.paused, paused) && !paused;
+        if resumed && !found.asked {
+            // The fetch under way may take long to bring something for others.
+            self.generation += 1;
         }
     }
 
-    /// What to ask the broker for, by topic.
-    pub fn wanted(&self, fetch_bytes: u32) -> Vec<FetchTopic> {
+    /// Whether there is nothing for the application but what paused partitions hold.
+    fn is_starving(&self) -> bool {
+        self.partitions.iter().all(|p| p.paused || (p.batches.is_empty() && p.reading.is_none()))
+    }
+
+    /// Whether more may be read ahead.
+    pub fn has_room(&self, prefetch_bytes: usize) -> bool {
+        self.buffered < prefetch_bytes || self.is_starving()
+    }
+
+    /// Drops what paused partitions hold, to be fetched again once they are resumed.
+    fn drop_paused(&mut self) {
+        let mut dropped = 0;
+        for partition in self.partitions.iter_mut().filter(|p| p.paused) {
+            dropped += partition.drop_ahead();
+        }
+        self.note_buffered(0, dropped);
+    }
+
+    /// What to ask the broker for, by topic; nothing while there is no room for more.
+    pub fn plan(&mut self, fetch_bytes: u32, prefetch_bytes: usize) -> Vec<FetchTopic> {
+        if self.buffered >= prefetch_bytes && self.is_starving() {
+            self.drop_paused();
+        }
+        let full = self.buffered >= prefetch_bytes;
+        self.partitions.iter_mut().for_each(|p| p.asked = !full && !p.paused && !p.halted);
         let mut topics: Vec<FetchTopic> = Vec::new();
         // Those with least read ahead come first, since the answer's size is bounded.
-        let mut order: Vec<&Partition> =
-            self.partitions.iter().filter(|p| !p.paused && !p.halted).collect();
+        let mut order: Vec<&Partition> = self.partitions.iter().filter(|p| p.asked).collect();
         order.sort_by_key(|p| p.batches.len());
         for p in order {
             let wanted = FetchPartition {
@@ -142,7 +164,9 @@ impl State {
         let bytes: usize = fetched.batches.iter().map(|b| b.records.len()).sum();
         let Some(found) = self.find(topic, fetched.partition) else { return };
         found.latest = Some(fetched.latest);
-        found.fetch_from = fetched.next_offset.max(found.fetch_from);
+        let behind = |b: &RecordBatch| b.base_offset.saturating_add(b.count.into());
+        let read_to = fetched.batches.last().map_or(0, behind);
+        found.fetch_from = fetched.next_offset.max(read_to).max(found.fetch_from);
         if found.batches.is_empty() && found.reading.is_none() && fetched.batches.is_empty() {
             // A gap with nothing in front of it.
             found.position = found.fetch_from;
@@ -204,6 +228,13 @@ struct Freed {
 }
 
 impl Partition {
+    /// Drops what was read ahead. Returns how many bytes that were.
+    fn drop_ahead(&mut self) -> usize {
+        self.fetch_from = self.position;
+        self.reading = None;
+        self.batches.drain(..).map(|b| b.records.len()).sum()
+    }
+
     fn take(&mut self, max: usize, max_raw: usize, messages: &mut Vec<Message>) -> Freed {
         let mut freed = Freed { bytes: 0, error: None };
         while messages.len() < max {

@@ -101,7 +101,10 @@ impl Connection {
         let metrics = self.wire.metrics.clone();
         let began = Instant::now();
         let complete = move |answer: Result<Frame>| {
-            let answer = answer.and_then(|frame| decode::<R>(operation, &frame));
+            let answer = match answer {
+                Ok(frame) => decode::<R>(operation, &frame),
+                Err(error) => Err(error.during(operation)),
+            };
             metrics.answered(R::OPCODE, began.elapsed(), answer.as_ref().err());
             done(answer);
         };

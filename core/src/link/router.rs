@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::connection::Connection;
+use crate::clock::after;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
@@ -124,7 +125,7 @@ impl Router {
                 }
                 let pause = self.backoff(connecting.failures);
                 connecting.failures += 1;
-                connecting.not_before = Some(Instant::now() + pause);
+                connecting.not_before = Some(after(pause));
                 connecting.last = Some(error.clone());
                 slot.failed_rounds.fetch_add(1, Ordering::Release);
                 Err(error)
@@ -197,7 +198,7 @@ impl Router {
     where
         R::Response: Send + 'static,
     {
-        let deadline = Instant::now() + self.config.request_timeout;
+        let deadline = after(self.config.request_timeout);
         self.call_until(lane, operation, request, retry, deadline).await
     }
 
@@ -251,7 +252,7 @@ impl Router {
             self.metrics.retried();
             // Connecting has pauses of its own.
             let pause = if sent { self.backoff(failures) } else { Duration::ZERO };
-            if Instant::now() + pause >= deadline {
+            if after(pause) >= deadline {
                 return Err(error);
             }
             last = Some(error);

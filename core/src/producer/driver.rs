@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::queue::{GivenUp, Identity, Next, PartitionQueue};
 use super::{Inner, TOPIC_TTL};
+use crate::clock::after;
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry};
 
@@ -54,7 +55,7 @@ fn judge(error: &Error, first: bool, hole: bool) -> Failure {
 impl Inner {
     /// Has a partition's open batch sent once it has lingered.
     pub(super) fn remind(&self, partition: &Arc<PartitionQueue>, number: u64) {
-        let at = Instant::now() + self.linger;
+        let at = after(self.linger);
         let mut agenda = self.agenda.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = agenda.lingering.is_empty();
         agenda.lingering.push_back((at, partition.clone(), number));
@@ -78,7 +79,7 @@ impl Inner {
             n => self.core.router.backoff(n - 1),
         };
         let mut agenda = self.agenda.lock().unwrap_or_else(PoisonError::into_inner);
-        agenda.troubled.push((Instant::now() + pause, partition.clone()));
+        agenda.troubled.push((after(pause), partition.clone()));
         drop(agenda);
         self.attention.notify_one();
     }

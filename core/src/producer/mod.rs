@@ -10,7 +10,7 @@ mod queue_tests;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use flymq_protocol::partitioner::partition_for_key;
 use flymq_protocol::{ErrorCode, batch};
@@ -22,6 +22,7 @@ pub use delivery::Delivery;
 use queue::{Identity, Limits, PartitionQueue, Sealed};
 
 use crate::client::Core;
+use crate::clock::{after, now_ms};
 use crate::error::{Error, Result};
 use crate::record::{Record, RecordMetadata};
 
@@ -99,8 +100,8 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE for a record that the buffer could never
-    /// hold, CLOSED.
+    /// UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE for a record that the topic does not take
+    /// or the buffer could never hold, CLOSED.
     pub async fn send(&self, topic: &str, record: Record) -> Result<Delivery> {
         let inner = &self.handle.inner;
         let size = inner.admit(&record)?;
@@ -310,7 +311,7 @@ impl Inner {
                 )
             })?;
         let timestamp = record.timestamp.unwrap_or_else(now_ms);
-        let deadline = || Instant::now() + self.delivery_timeout;
+        let deadline = || after(self.delivery_timeout);
         let mut queue = partition.lock();
         // Seen under the lock that giving up takes too: nothing can slip in behind it.
         if self.closed.load(Ordering::Acquire) {
@@ -392,8 +393,4 @@ impl Inner {
         self.core.metrics.buffered(-(held as i64), -i64::from(count));
         self.space.add_permits(held);
     }
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
 }
