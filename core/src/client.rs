@@ -245,6 +245,7 @@ impl Client {
         options: FetchOptions,
     ) -> Result<Vec<Message>> {
         let deadline = after(options.max_wait);
+        let lane = self.core.router.fetch_lane();
         let name: Arc<str> = topic.into();
         let mut offset = offset;
         loop {
@@ -267,7 +268,7 @@ impl Client {
             let answer = self
                 .core
                 .router
-                .call_until(Lane::Fetch, "fetch", &request, Retry::Always, patience)
+                .call_until(Lane::Fetch(&lane), "fetch", &request, Retry::Always, patience)
                 .await?;
             let fetched =
                 answer.topics.into_iter().next().and_then(|t| t.partitions.into_iter().next());

@@ -14,6 +14,7 @@ use crate::admin::OffsetSpec;
 use crate::client::Core;
 use crate::clock::after;
 use crate::error::{Error, Result};
+use crate::link::FetchLane;
 use crate::record::Message;
 use state::State;
 
@@ -114,6 +115,7 @@ impl ConsumerBuilder {
     pub fn build(self) -> Consumer {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(self.core.metrics.clone())),
+            lane: self.core.router.fetch_lane(),
             core: self.core,
             options: self.options,
             filled: Notify::new(),
@@ -136,6 +138,7 @@ pub(crate) struct Shared {
     core: Arc<Core>,
     options: Options,
     state: Mutex<State>,
+    lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,
     /// Rung when there is something for the fetcher: room, partitions, a seek.
