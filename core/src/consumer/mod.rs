@@ -129,6 +129,36 @@ impl ConsumerBuilder {
 /// Reads partitions in the background and hands their records out in order.
 ///
 /// Not shared between tasks; make one for each.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let data = tempfile::tempdir().unwrap();
+/// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+/// #     data_dir: data.path().into(),
+/// #     listen: "127.0.0.1:0".parse().unwrap(),
+/// #     ..Default::default()
+/// # }).await.unwrap();
+/// # let address = broker.local_addr().to_string();
+/// # let client = flymq_core::Client::connect(&address).await?;
+/// # client.create_topic(flymq_core::NewTopic::new("clicks").partitions(2)).await?;
+/// # client.produce_batch("clicks", (0..10).map(|i| flymq_core::Record::new(format!("{i}")))).await?;
+/// use std::time::Duration;
+/// use flymq_core::StartOffset;
+///
+/// let mut consumer = client.consumer().build();
+/// let partitions = (0..2).map(|p| ("clicks".to_owned(), p, StartOffset::Earliest));
+/// consumer.assign(partitions).await?;
+/// let mut seen = 0;
+/// while seen < 10 {
+///     for message in consumer.poll(500, Duration::from_secs(1)).await? {
+///         println!("{}-{}: {:?}", message.partition, message.offset, message.value);
+///         seen += 1;
+///     }
+/// }
+/// consumer.close();
+/// # flymq_core::Result::Ok(())
+/// # }).unwrap();
+/// ```
 pub struct Consumer {
     shared: Arc<Shared>,
     fetching: JoinHandle<()>,
