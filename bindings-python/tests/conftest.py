@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 
 import flymq
 import pytest
+
+# A run in the background is started with Ctrl-C ignored, and so would be the processes it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = itertools.count()
 
