@@ -10,7 +10,22 @@ use crate::error::{Error, Result};
 /// An owned tokio runtime that serves clients of other languages.
 ///
 /// Everything of this crate can be made and awaited through [`block_on`](Runtime::block_on). When the
-/// runtime is shut down or dropped, whatever still runs on it is cut off within a bounded time.
+/// runtime is shut down or dropped, whatever still runs on it is cut off within a bounded time, and
+/// whoever waits for a record or an answer gets an error.
+///
+/// ```
+/// use std::time::Duration;
+/// use flymq_core::blocking::Runtime;
+///
+/// let runtime = Runtime::new(2)?;
+/// let endless = std::future::pending::<()>();
+/// // The host looks for its signals every 50 ms, and finds one.
+/// let outcome =
+///     runtime.block_on_interruptible(endless, Duration::from_millis(50), || Err("interrupted"));
+/// assert_eq!(outcome, Err("interrupted"));
+/// runtime.shutdown(Duration::from_secs(1));
+/// # flymq_core::Result::Ok(())
+/// ```
 pub struct Runtime {
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -46,7 +61,7 @@ impl Runtime {
         self.runtime.as_ref().expect("taken only when dropped").handle()
     }
 
-    /// Waits for a future on the calling thread.
+    /// Waits for a future on the calling thread, which must not be one of a tokio runtime.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle().block_on(future)
     }

@@ -26,15 +26,25 @@ const DEFAULT_MAX_RECORDS: usize = 10_000;
 
 /// A connection to FlyMQ. Cheap to clone; clones share everything.
 ///
-/// ```no_run
-/// # async fn example() -> flymq_core::Result<()> {
-/// use flymq_core::{Client, Record};
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let data = tempfile::tempdir().unwrap();
+/// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+/// #     data_dir: data.path().into(),
+/// #     listen: "127.0.0.1:0".parse().unwrap(),
+/// #     ..Default::default()
+/// # }).await.unwrap();
+/// # let address = broker.local_addr().to_string();
+/// use flymq_core::{Client, NewTopic, Record};
 ///
-/// let client = Client::connect("localhost:9092").await?;
+/// let client = Client::connect(&address).await?; // such as "localhost:9092"
+/// client.create_topic(NewTopic::new("orders").partitions(3)).await?;
 /// let stored = client.produce("orders", Record::new("hello").key("k")).await?;
-/// let message = client.consume("orders", stored.partition, stored.offset).await?;
-/// # Ok(())
-/// # }
+/// let message = client.consume("orders", stored.partition, stored.offset).await?.unwrap();
+/// assert_eq!(message.value.as_deref(), Some(&b"hello"[..]));
+/// client.close().await;
+/// # flymq_core::Result::Ok(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct Client {
@@ -245,6 +255,7 @@ impl Client {
         options: FetchOptions,
     ) -> Result<Vec<Message>> {
         let deadline = after(options.max_wait);
+        let lane = self.core.router.fetch_lane();
         let name: Arc<str> = topic.into();
         let mut offset = offset;
         loop {
@@ -267,7 +278,7 @@ impl Client {
             let answer = self
                 .core
                 .router
-                .call_until(Lane::Fetch, "fetch", &request, Retry::Always, patience)
+                .call_until(Lane::Fetch(&lane), "fetch", &request, Retry::Always, patience)
                 .await?;
             let fetched =
                 answer.topics.into_iter().next().and_then(|t| t.partitions.into_iter().next());

@@ -43,6 +43,17 @@ impl Default for Config {
 impl Config {
     /// Reads `host:port,host2:port2` or `flymq://host:port,host2/?client_id=…&request_timeout_ms=…`.
     ///
+    /// The options are `client_id`, `connect_timeout_ms`, `request_timeout_ms`, `backoff_initial_ms`,
+    /// `backoff_max_ms` and `max_response_bytes`.
+    ///
+    /// ```
+    /// use flymq_core::Config;
+    ///
+    /// let config = Config::parse("flymq://a:9093,b?client_id=billing&request_timeout_ms=5000")?;
+    /// assert_eq!(config.bootstrap, ["a:9093", "b:9092"]);
+    /// # flymq_core::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// INVALID_ARGUMENT for an empty list, a port that is no number, or an unknown option.

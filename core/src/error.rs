@@ -12,6 +12,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What went wrong, where, and what to do about it.
 ///
 /// Cheap to clone, because one failure may be the answer to many records.
+///
+/// ```
+/// use flymq_core::{Config, ErrorCode};
+///
+/// let error = Config::parse("http://example.org").unwrap_err();
+/// assert_eq!(error.code(), Some(ErrorCode::InvalidArgument));
+/// assert!(!error.is_retriable());
+/// println!("{error}"); // what happened, the code, and what to do next
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 

@@ -196,6 +196,31 @@ async fn trouble_of_the_broker_passes_and_refusals_are_reported() {
 }
 
 #[tokio::test]
+async fn readers_spread_over_connections() {
+    let (sender, mut waiting) = mpsc::unbounded_channel();
+    let broker = broker(move |_, _| {
+        sender.send(()).unwrap();
+        Reply::Silence
+    })
+    .await;
+    let client = Client::connect(&broker.address).await.unwrap();
+    let mut consumers = Vec::new();
+    for _ in 0..130 {
+        let consumer = client.consumer().max_wait(Duration::from_secs(60)).build();
+        consumer.assign(partitions(1)).await.unwrap();
+        consumers.push(consumer);
+    }
+    for _ in 0..130 {
+        waiting.recv().await.unwrap();
+    }
+    assert_eq!(broker.connections(), 1 + 3, "a broker takes 256 waiting requests a connection");
+    consumers.clear();
+    while client.metrics().connections > 2 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn endless_waits_are_no_overflow() {
     let broker = broker(|request, asked| match asked[0].1 {
         0 => answer::<FetchRequest>(request, &response(vec![fetched(0, vec![batch(0, 1)], 1)])),

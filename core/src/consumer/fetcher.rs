@@ -37,8 +37,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let patience = after(
             shared.options.max_wait.saturating_add(shared.core.router.config().request_timeout),
         );
-        let fetch =
-            shared.core.router.call_until(Lane::Fetch, "fetch", &request, Retry::Always, patience);
+        let lane = Lane::Fetch(&shared.lane);
+        let fetch = shared.core.router.call_until(lane, "fetch", &request, Retry::Always, patience);
         let fetched = tokio::select! {
             fetched = fetch => fetched,
             // A seek or a new assignment makes the answer worthless; room or a pause does not. One

@@ -14,6 +14,7 @@ use crate::admin::OffsetSpec;
 use crate::client::Core;
 use crate::clock::after;
 use crate::error::{Error, Result};
+use crate::link::FetchLane;
 use crate::record::Message;
 use state::State;
 
@@ -114,6 +115,7 @@ impl ConsumerBuilder {
     pub fn build(self) -> Consumer {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(self.core.metrics.clone())),
+            lane: self.core.router.fetch_lane(),
             core: self.core,
             options: self.options,
             filled: Notify::new(),
@@ -127,6 +129,36 @@ impl ConsumerBuilder {
 /// Reads partitions in the background and hands their records out in order.
 ///
 /// Not shared between tasks; make one for each.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let data = tempfile::tempdir().unwrap();
+/// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+/// #     data_dir: data.path().into(),
+/// #     listen: "127.0.0.1:0".parse().unwrap(),
+/// #     ..Default::default()
+/// # }).await.unwrap();
+/// # let address = broker.local_addr().to_string();
+/// # let client = flymq_core::Client::connect(&address).await?;
+/// # client.create_topic(flymq_core::NewTopic::new("clicks").partitions(2)).await?;
+/// # client.produce_batch("clicks", (0..10).map(|i| flymq_core::Record::new(format!("{i}")))).await?;
+/// use std::time::Duration;
+/// use flymq_core::StartOffset;
+///
+/// let mut consumer = client.consumer().build();
+/// let partitions = (0..2).map(|p| ("clicks".to_owned(), p, StartOffset::Earliest));
+/// consumer.assign(partitions).await?;
+/// let mut seen = 0;
+/// while seen < 10 {
+///     for message in consumer.poll(500, Duration::from_secs(1)).await? {
+///         println!("{}-{}: {:?}", message.partition, message.offset, message.value);
+///         seen += 1;
+///     }
+/// }
+/// consumer.close();
+/// # flymq_core::Result::Ok(())
+/// # }).unwrap();
+/// ```
 pub struct Consumer {
     shared: Arc<Shared>,
     fetching: JoinHandle<()>,
@@ -136,6 +168,7 @@ pub(crate) struct Shared {
     core: Arc<Core>,
     options: Options,
     state: Mutex<State>,
+    lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,
     /// Rung when there is something for the fetcher: room, partitions, a seek.

@@ -10,4 +10,4 @@ mod connection;
 mod router;
 mod wire;
 
-pub(crate) use router::{Lane, Retry, Router};
+pub(crate) use router::{FetchLane, Lane, Retry, Router};

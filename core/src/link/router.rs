@@ -2,8 +2,8 @@
 //!
 //! Any broker serves every partition, so there is nothing to route by but who is alive.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -19,14 +19,21 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 
+/// How many readers share a connection. Each may have a request waiting at the broker, which takes
+/// 256 at a time from one connection.
+const READERS: usize = 64;
+
 /// Requests that must not wait for each other's bytes use lanes of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+#[derive(Clone, Copy)]
+pub(crate) enum Lane<'a> {
     /// Small requests and produce.
-    Main = 0,
-    /// Fetches, whose answers may be large.
-    Fetch = 1,
+    Main,
+    /// Fetches, whose answers may be large and late.
+    Fetch(&'a FetchLane),
 }
+
+/// One reader's share of a connection.
+pub(crate) struct FetchLane(Arc<Slot>);
 
 /// When a failed request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +47,11 @@ pub(crate) enum Retry {
 pub(crate) struct Router {
     config: Config,
     metrics: Arc<Metrics>,
-    lanes: [Slot; 2],
+    main: Slot,
+    /// For up to [`READERS`] readers; stays.
+    fetch: Arc<Slot>,
+    /// For more of them; each goes with the last of its readers.
+    more_fetch: std::sync::Mutex<Vec<Weak<Slot>>>,
     /// Index of the address that is in use, or to be tried next.
     current: AtomicUsize,
     closed: watch::Sender<bool>,
@@ -68,7 +79,9 @@ impl Router {
         Self {
             config,
             metrics,
-            lanes: Default::default(),
+            main: Slot::default(),
+            fetch: Arc::default(),
+            more_fetch: std::sync::Mutex::default(),
             current: AtomicUsize::new(0),
             closed: watch::Sender::new(false),
         }
@@ -78,20 +91,44 @@ impl Router {
         &self.config
     }
 
+    /// A lane for a reader, which has a connection in common with not too many others.
+    pub fn fetch_lane(&self) -> FetchLane {
+        // One reference is the router's.
+        if Arc::strong_count(&self.fetch) <= READERS {
+            return FetchLane(self.fetch.clone());
+        }
+        let mut more = self.more_fetch.lock().unwrap_or_else(PoisonError::into_inner);
+        more.retain(|slot| slot.strong_count() > 0);
+        let free = more.iter().find(|slot| slot.strong_count() < READERS).and_then(Weak::upgrade);
+        let slot = free.unwrap_or_else(|| {
+            let slot = Arc::default();
+            more.push(Arc::downgrade(&slot));
+            slot
+        });
+        FetchLane(slot)
+    }
+
+    fn slot<'a>(&'a self, lane: Lane<'a>) -> &'a Slot {
+        match lane {
+            Lane::Main => &self.main,
+            Lane::Fetch(FetchLane(slot)) => slot,
+        }
+    }
+
     /// The lane's connection if there is one now.
-    pub fn ready(&self, lane: Lane) -> Option<Arc<Connection>> {
-        self.lanes[lane as usize].connection.load_full().filter(|c| c.is_open())
+    pub fn ready(&self, lane: Lane<'_>) -> Option<Arc<Connection>> {
+        self.slot(lane).connection.load_full().filter(|c| c.is_open())
     }
 
     /// The lane's connection, made if need be by trying every address once.
     ///
     /// However many ask, one connects and the others get what comes of it; and between rounds that
     /// fail there is a pause, so that a broker in trouble is not stormed.
-    pub async fn connection(&self, lane: Lane) -> Result<Arc<Connection>> {
+    pub async fn connection(&self, lane: Lane<'_>) -> Result<Arc<Connection>> {
         if let Some(connection) = self.ready(lane) {
             return Ok(connection);
         }
-        let slot = &self.lanes[lane as usize];
+        let slot = self.slot(lane);
         let rounds = slot.failed_rounds.load(Ordering::Acquire);
         let mut connecting = slot.connecting.lock().await;
         if let Some(connection) = self.ready(lane) {
@@ -190,7 +227,7 @@ impl Router {
     /// Makes a request, again after failures that may pass, until the configured time is up.
     pub async fn call<R: Request>(
         &self,
-        lane: Lane,
+        lane: Lane<'_>,
         operation: &'static str,
         request: &R,
         retry: Retry,
@@ -205,7 +242,7 @@ impl Router {
     /// As [`call`](Self::call), until `deadline`.
     pub async fn call_until<R: Request>(
         &self,
-        lane: Lane,
+        lane: Lane<'_>,
         operation: &'static str,
         request: &R,
         retry: Retry,
@@ -220,7 +257,7 @@ impl Router {
 
     async fn attempts<R: Request>(
         &self,
-        lane: Lane,
+        lane: Lane<'_>,
         operation: &'static str,
         request: &R,
         retry: Retry,
@@ -288,7 +325,9 @@ impl Router {
     /// Closes all connections and refuses further requests.
     pub fn close(&self) {
         self.closed.send_replace(true);
-        for slot in &self.lanes {
+        let more = self.more_fetch.lock().unwrap_or_else(PoisonError::into_inner);
+        let more: Vec<_> = more.iter().filter_map(Weak::upgrade).collect();
+        for slot in [&self.main, &self.fetch].into_iter().chain(more.iter().map(|slot| &**slot)) {
             if let Some(connection) = slot.connection.swap(None) {
                 connection.close();
             }

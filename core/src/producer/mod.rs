@@ -30,6 +30,36 @@ use crate::record::{Record, RecordMetadata};
 ///
 /// Cheap to clone; clones share everything. When the last clone is dropped without
 /// [`close`](Producer::close), records still under way are given up with an error.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let data = tempfile::tempdir().unwrap();
+/// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+/// #     data_dir: data.path().into(),
+/// #     listen: "127.0.0.1:0".parse().unwrap(),
+/// #     ..Default::default()
+/// # }).await.unwrap();
+/// # let address = broker.local_addr().to_string();
+/// # let client = flymq_core::Client::connect(&address).await?;
+/// # client.create_topic(flymq_core::NewTopic::new("clicks").partitions(3)).await?;
+/// use std::time::Duration;
+/// use flymq_core::{Compression, Record};
+///
+/// let producer = client.producer().compression(Compression::Lz4).build()?;
+/// let mut deliveries = Vec::new();
+/// for i in 0..1000 {
+///     // Waits only while the buffer is full.
+///     deliveries.push(producer.send("clicks", Record::new(format!("click {i}"))).await?);
+/// }
+/// producer.flush().await;
+/// for delivery in deliveries {
+///     let stored = delivery.await?;
+///     assert!(stored.offset < 1000);
+/// }
+/// producer.close(Duration::from_secs(10)).await?;
+/// # flymq_core::Result::Ok(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Producer {
     handle: Arc<Handle>,
