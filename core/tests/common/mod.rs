@@ -4,19 +4,22 @@
 
 pub mod fake;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use flymq_broker::{Broker, Config};
+use flymq_broker::Broker;
+use flymq_core::{Client, Config, FetchOptions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
-    let config = Config { data_dir: dir.into(), listen, ..Config::default() };
+    let config = flymq_broker::Config { data_dir: dir.into(), listen, ..Default::default() };
     Broker::start(config).await.unwrap()
 }
 
@@ -25,6 +28,35 @@ pub async fn broker() -> (tempfile::TempDir, Broker, String) {
     let broker = broker_in(dir.path(), "127.0.0.1:0".parse().unwrap()).await;
     let address = broker.local_addr().to_string();
     (dir, broker, address)
+}
+
+/// Options with pauses short enough for tests.
+pub fn config(address: &str) -> Config {
+    Config {
+        backoff_initial: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(20),
+        ..Config::parse(address).unwrap()
+    }
+}
+
+/// All records of a topic as `key → values`, in the order of each partition.
+pub async fn read_all(client: &Client, topic: &str) -> BTreeMap<String, Vec<u64>> {
+    let mut by_key: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for partition in client.describe_topic(topic).await.unwrap().partitions {
+        let mut offset = partition.earliest;
+        while offset < partition.latest {
+            let options = FetchOptions { max_bytes: 4 << 20, ..Default::default() };
+            let messages = client.fetch(topic, partition.partition, offset, options).await.unwrap();
+            let Some(last) = messages.last() else { break };
+            offset = last.offset + 1;
+            for message in messages {
+                let text = |b: bytes::Bytes| String::from_utf8(b.to_vec()).unwrap();
+                let number = text(message.value.unwrap()).trim().parse().unwrap();
+                by_key.entry(text(message.key.unwrap())).or_default().push(number);
+            }
+        }
+    }
+    by_key
 }
 
 /// Stands between client and broker. Connections can be cut after a random number of bytes, or held
