@@ -86,6 +86,9 @@ pub fn dispatch(
         | OpCode::Heartbeat
         | OpCode::Leave
         | OpCode::Committed
+        | OpCode::ListGroups
+        | OpCode::DescribeGroup
+        | OpCode::DeleteGroup
         | OpCode::BeginTxn
         | OpCode::CommitTxn
         | OpCode::AbortTxn

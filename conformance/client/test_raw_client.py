@@ -11,7 +11,16 @@ from test_vectors import from_json, load
 # Features whose operations this file tests; a broker that offers more needs more tests here.
 COVERED = {"idempotence"}
 BY_FEATURE = {
-    "groups": ["SUBSCRIBE", "COMMIT", "HEARTBEAT", "LEAVE", "COMMITTED"],
+    "groups": [
+        "SUBSCRIBE",
+        "COMMIT",
+        "HEARTBEAT",
+        "LEAVE",
+        "COMMITTED",
+        "LIST_GROUPS",
+        "DESCRIBE_GROUP",
+        "DELETE_GROUP",
+    ],
     "transactions": ["BEGIN_TXN", "COMMIT_TXN", "ABORT_TXN", "TXN_OFFSETS"],
 }
 

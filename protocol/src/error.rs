@@ -107,7 +107,13 @@ error_codes! {
     /// The group still has members.
     GroupNotEmpty = 503, "GROUP_NOT_EMPTY", false, "stop the group's consumers first";
     /// The group's name is not allowed.
-    InvalidGroup = 504, "INVALID_GROUP", false, "use 1 to 255 characters";
+    InvalidGroup = 504, "INVALID_GROUP", false, "use 1 to 255 bytes";
+    /// Another consumer with the same instance id has taken the member's place.
+    InstanceFenced = 505, "INSTANCE_FENCED", false, "give each running consumer an instance_id of its own";
+    /// A transaction that is still open has offsets of the partition.
+    UnstableOffsets = 506, "UNSTABLE_OFFSETS", true, "ask again; the transaction ends at the latest when its time-out is over";
+    /// The group has as many members as the broker takes.
+    GroupFull = 507, "GROUP_FULL", false, "use fewer consumers, or raise the broker's limit";
 
     /// The transaction is not in a state that allows this.
     InvalidTxnState = 600, "INVALID_TXN_STATE", false, "begin a transaction first, and end it once";

@@ -65,6 +65,12 @@ opcodes! {
     Leave = 0x13, "LEAVE";
     /// Read a group's stored offsets.
     Committed = 0x14, "COMMITTED";
+    /// Names of all groups, and how they are.
+    ListGroups = 0x15, "LIST_GROUPS";
+    /// One group's members and what they hold.
+    DescribeGroup = 0x16, "DESCRIBE_GROUP";
+    /// Delete a group that has no members, with its stored offsets.
+    DeleteGroup = 0x17, "DELETE_GROUP";
     /// Start a transaction.
     BeginTxn = 0x20, "BEGIN_TXN";
     /// Make a transaction's records visible, all at once.

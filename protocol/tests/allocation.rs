@@ -189,7 +189,8 @@ fn blobs_are_not_copied_in_either_direction() {
     let mut builder = BatchBuilder::new();
     builder.push(None, Some(&vec![7; 8 << 20]), &[], 0);
     let batch = builder.build(Codec::None);
-    let request = ProduceRequest { topic: "t".to_owned(), partition: 0, batch };
+    let request =
+        ProduceRequest { topic: "t".to_owned(), partition: 0, transactional_id: None, batch };
     let op = ProduceRequest::OPCODE as u8;
 
     let (frame, held) = most_held(|| flymq_protocol::frame::encode(op, 1, &request).unwrap());

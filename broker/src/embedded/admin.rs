@@ -88,7 +88,7 @@ pub fn delete_topic(inner: &Inner, request: DeleteTopicRequest) -> Result<Delete
         changes.remove(MetaKey::Segment(topic.id, segment.number));
     }
     changes.commit()?;
-    inner.appender.between_appends(|| topic.mark_deleted());
+    inner.committer.between_commits(|| topic.mark_deleted());
     inner.topics.remove(&topic.name);
     for segment in topic.segments() {
         inner.store.drop_segment(segment.keyspace.clone())?;

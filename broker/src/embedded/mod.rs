@@ -5,7 +5,8 @@
 //! | `store` | the folder, its version, metadata |
 //! | `keys` | how a batch is keyed |
 //! | `segment`, `partition`, `topics` | the log in memory, and how it comes back at start |
-//! | `append` | group commit |
+//! | `commit` | the group commit: one sync for all changes that wait |
+//! | `append` | batches into the log |
 //! | `producers` | sequences, so that a retry is stored once |
 //! | `read`, `fetch` | records and offsets; many partitions at once, with waiting |
 //! | `admin` | topics |
@@ -13,6 +14,7 @@
 
 mod admin;
 mod append;
+mod commit;
 mod fetch;
 mod keys;
 mod partition;
@@ -37,7 +39,8 @@ use futures_util::future::BoxFuture;
 use crate::budget::Budget;
 use crate::engine::{Engine, Fetched, Reply};
 use crate::{Config, Result};
-use append::{Append, Appender};
+use append::Append;
+use commit::Committer;
 use space::DiskSpace;
 use store::{MetaKey, Store, failed};
 use topics::Topics;
@@ -55,7 +58,7 @@ pub struct EmbeddedEngine {
 struct Inner {
     store: Arc<Store>,
     topics: Topics,
-    appender: Appender,
+    committer: Committer,
     budget: Budget,
     space: DiskSpace,
     nudge: Arc<Nudge>,
@@ -92,7 +95,7 @@ impl EmbeddedEngine {
         let reserved = store.get(MetaKey::NextProducerId)?.unwrap_or(0);
         let nudge = Arc::new(Nudge::default());
         let inner = Arc::new(Inner {
-            appender: Appender::new(store.clone(), config.durability, nudge.clone()),
+            committer: Committer::new(store.clone(), config.durability),
             store,
             topics,
             budget,
@@ -105,11 +108,11 @@ impl EmbeddedEngine {
             write_buffer_bytes: config.write_buffer_bytes,
             closing: AtomicBool::new(false),
         });
-        let appending = inner.clone();
+        let committing = inner.clone();
         let tending = inner.clone();
         let (every, expiry) = (config.upkeep_interval, config.producer_expiry);
         let threads = vec![
-            spawn("flymq-append", move || appending.appender.run())?,
+            spawn("flymq-commit", move || committing.committer.run())?,
             spawn("flymq-upkeep", move || upkeep::run(&tending, every, expiry))?,
         ];
         Ok(Self { inner, threads: Mutex::new(threads) })
@@ -119,7 +122,7 @@ impl EmbeddedEngine {
     /// readers, who must not take offsets for dense.
     pub fn skip_offsets(&self, topic: &str, partition: u32, count: u64) -> Result<()> {
         let partition = self.inner.topics.find(topic)?.partition(partition)?;
-        self.inner.appender.between_appends(|| {
+        self.inner.committer.between_commits(|| {
             let mut writer = partition.writer();
             writer.next += count;
             partition.skip_to(writer.next);
@@ -131,7 +134,7 @@ impl EmbeddedEngine {
     /// was promised to be.
     pub(crate) fn stop(&self) {
         self.stop_waiting();
-        self.inner.appender.close();
+        self.inner.committer.close();
     }
 
     fn admin<Q, A>(&self, request: Q, operate: fn(&Inner, Q) -> Result<A>) -> Reply<A>
@@ -192,7 +195,7 @@ impl Inner {
             ));
         }
         self.space.admit(batch.records.len())?;
-        Ok(Append { topic, partition, batch, max_timestamp })
+        Ok(Append { topic, partition, batch, max_timestamp, nudge: self.nudge.clone() })
     }
 }
 
@@ -207,7 +210,7 @@ impl Engine for EmbeddedEngine {
 
     fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse> {
         match self.inner.admit(request) {
-            Ok(append) => self.inner.appender.append(append),
+            Ok(append) => append::append(&self.inner.committer, append),
             Err(error) => Reply::Ready(Err(error)),
         }
     }

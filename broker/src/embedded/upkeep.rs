@@ -98,7 +98,7 @@ fn roll(inner: &Inner, topic: &Topic, active: &Segment, now: i64) -> Result<()> 
     let number = active.number + 1;
     let keyspace = inner.store.segment(topic.id, number)?;
     let next = Arc::new(Segment::new(number, keyspace, now));
-    inner.appender.between_appends(|| topic.push_segment(next));
+    inner.committer.between_commits(|| topic.push_segment(next));
     let mut changes = inner.store.changes();
     changes.put(MetaKey::Segment(topic.id, active.number), &active.record())?;
     changes.commit()?;
@@ -183,7 +183,7 @@ fn free_journals(inner: &Inner) {
 fn expire_producers(inner: &Inner, expiry: Duration) -> Result<()> {
     let before = now_ms() - expiry.as_millis() as i64;
     // An append in between could bring a producer back, and its new state would be removed.
-    inner.appender.between_appends(|| {
+    inner.committer.between_commits(|| {
         let mut changes = inner.store.changes();
         for topic in inner.topics.all() {
             for partition in topic.partitions().iter() {

@@ -153,7 +153,7 @@ pub fn batch(values: &[&str]) -> RecordBatch {
 }
 
 pub fn produce(topic: &str, partition: u32, batch: RecordBatch) -> ProduceRequest {
-    ProduceRequest { topic: topic.into(), partition, batch }
+    ProduceRequest { topic: topic.into(), partition, transactional_id: None, batch }
 }
 
 pub fn fetch(topic: &str, partition: u32, offset: u64) -> FetchRequest {

@@ -228,7 +228,12 @@ mod tests {
     fn large() -> ProduceRequest {
         let mut builder = BatchBuilder::new();
         builder.push(None, Some(&Bytes::from(vec![0; 16 << 20])), &[], 0);
-        ProduceRequest { topic: "t".to_owned(), partition: 0, batch: builder.build(Codec::None) }
+        ProduceRequest {
+            topic: "t".to_owned(),
+            partition: 0,
+            transactional_id: None,
+            batch: builder.build(Codec::None),
+        }
     }
 
     #[tokio::test]

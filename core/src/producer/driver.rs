@@ -123,6 +123,7 @@ impl Inner {
             let request = ProduceRequest {
                 topic: partition.topic.to_string(),
                 partition: partition.partition,
+                transactional_id: None,
                 batch,
             };
             let inner = self.clone();

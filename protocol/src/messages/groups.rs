@@ -7,6 +7,10 @@ pub(super) fn no_generation() -> i32 {
     -1
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// Partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopicPartitions {
@@ -23,6 +27,9 @@ pub struct SubscribeRequest {
     pub group: String,
     /// A UUID that the client made for this consumer.
     pub member_id: String,
+    /// 0 to join, holding nothing; a member's generation to change what it subscribes to.
+    #[serde(default)]
+    pub generation: i32,
     /// A name that outlives restarts, so that a quick one does not rebalance.
     #[serde(default)]
     pub instance_id: Option<String>,
@@ -50,7 +57,7 @@ pub struct SubscribeResponse {
     pub generation: i32,
     /// How often to send HEARTBEAT, in milliseconds.
     pub heartbeat_interval_ms: u32,
-    /// The partitions that the member may read now.
+    /// The partitions that the member is to hold.
     #[serde(default)]
     pub assignment: Vec<TopicPartitions>,
 }
@@ -149,6 +156,9 @@ pub struct CommittedRequest {
     /// The partitions of interest; nil for all that the group has committed.
     #[serde(default)]
     pub topics: Option<Vec<TopicPartitions>>,
+    /// Whether a partition is refused while an open transaction has offsets of it.
+    #[serde(default = "yes")]
+    pub stable: bool,
 }
 
 /// A group's stored offsets.
@@ -158,3 +168,94 @@ pub struct CommittedResponse {
     #[serde(default)]
     pub offsets: Vec<CommittedOffset>,
 }
+
+/// Asks for all groups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListGroupsRequest {}
+
+/// The groups that have members or stored offsets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ListGroupsResponse {
+    /// Every group, by name.
+    #[serde(default)]
+    pub groups: Vec<GroupSummary>,
+}
+
+/// A group in a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSummary {
+    /// The group.
+    pub group: String,
+    /// `empty`, `rebalancing` or `stable`.
+    #[serde(default)]
+    pub state: String,
+    /// How many members it has.
+    #[serde(default)]
+    pub members: u32,
+}
+
+/// Asks for one group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeGroupRequest {
+    /// The group.
+    pub group: String,
+}
+
+/// A group with its members.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DescribeGroupResponse {
+    /// `empty`, `rebalancing` or `stable`.
+    #[serde(default)]
+    pub state: String,
+    /// The group's generation, to which its members come up.
+    #[serde(default)]
+    pub generation: i32,
+    /// How partitions are assigned: `sticky` or `range`.
+    #[serde(default)]
+    pub assignor: String,
+    /// The members, by id.
+    #[serde(default)]
+    pub members: Vec<GroupMember>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMember {
+    /// The member.
+    pub member_id: String,
+    /// Its stable name, if it has one.
+    #[serde(default)]
+    pub instance_id: Option<String>,
+    /// What its client calls itself.
+    #[serde(default)]
+    pub client_id: String,
+    /// The address that its client came from.
+    #[serde(default)]
+    pub address: String,
+    /// Its generation.
+    #[serde(default)]
+    pub generation: i32,
+    /// Topics that it subscribed to by name.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// Topics that it subscribed to by regular expression.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// The partitions that it holds.
+    #[serde(default)]
+    pub assignment: Vec<TopicPartitions>,
+    /// The partitions that it will hold once the rebalance is over.
+    #[serde(default)]
+    pub target: Vec<TopicPartitions>,
+}
+
+/// Deletes a group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteGroupRequest {
+    /// The group.
+    pub group: String,
+}
+
+/// It is gone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteGroupResponse {}

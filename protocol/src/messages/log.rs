@@ -73,6 +73,9 @@ pub struct ProduceRequest {
     /// The partition, chosen by the client.
     #[serde(default)]
     pub partition: u32,
+    /// The producer's stable name, with a transactional batch.
+    #[serde(default)]
+    pub transactional_id: Option<String>,
     /// The records.
     pub batch: RecordBatch,
 }

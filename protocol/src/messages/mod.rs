@@ -52,6 +52,9 @@ requests! {
     HeartbeatRequest => Heartbeat, HeartbeatResponse;
     LeaveRequest => Leave, LeaveResponse;
     CommittedRequest => Committed, CommittedResponse;
+    ListGroupsRequest => ListGroups, ListGroupsResponse;
+    DescribeGroupRequest => DescribeGroup, DescribeGroupResponse;
+    DeleteGroupRequest => DeleteGroup, DeleteGroupResponse;
     BeginTxnRequest => BeginTxn, BeginTxnResponse;
     CommitTxnRequest => CommitTxn, EndTxnResponse;
     AbortTxnRequest => AbortTxn, EndTxnResponse;

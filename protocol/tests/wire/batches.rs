@@ -119,7 +119,8 @@ fn records(batch: &RecordBatch) -> Vec<Json> {
 }
 
 fn produce(batch: RecordBatch) -> Bytes {
-    let request = ProduceRequest { topic: "t".to_owned(), partition: 0, batch };
+    let request =
+        ProduceRequest { topic: "t".to_owned(), partition: 0, transactional_id: None, batch };
     frame::encode(ProduceRequest::OPCODE as u8, 1, &request).unwrap().to_bytes()
 }
 

@@ -13,7 +13,7 @@ macro_rules! with_every_request {
             ListTopicsRequest, FetchRequest, MetadataRequest, ListOffsetsRequest,
             AddPartitionsRequest, DescribeTopicRequest, AlterTopicRequest, InitProducerRequest,
             SubscribeRequest, CommitRequest, HeartbeatRequest, LeaveRequest, CommittedRequest,
-            BeginTxnRequest, CommitTxnRequest, AbortTxnRequest, TxnOffsetsRequest, HelloRequest,
+            ListGroupsRequest, DescribeGroupRequest, DeleteGroupRequest, BeginTxnRequest, CommitTxnRequest, AbortTxnRequest, TxnOffsetsRequest, HelloRequest,
             AuthRequest, PingRequest
         }
     };

@@ -134,6 +134,7 @@ fn default_value(text: &str) -> Value {
         "[]" => Value::Array(Vec::new()),
         "{}" => Value::Map(Vec::new()),
         "false" => false.into(),
+        "true" => true.into(),
         number => number.parse::<i64>().unwrap_or_else(|_| panic!("default {number}")).into(),
     }
 }

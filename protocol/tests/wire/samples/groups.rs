@@ -23,6 +23,7 @@ pub fn groups() -> Vec<Sample> {
             SubscribeRequest {
                 group: group.clone(),
                 member_id: member_id.clone(),
+                generation: 0,
                 instance_id: Some("host-1".into()),
                 topics: strings(["orders"]),
                 pattern: Some("orders-.*".into()),
@@ -82,15 +83,54 @@ pub fn groups() -> Vec<Sample> {
         request(
             "committed",
             24,
-            CommittedRequest { group: group.clone(), topics: Some(assignment()) },
+            CommittedRequest { group: group.clone(), topics: Some(assignment()), stable: true },
         ),
         response::<CommittedRequest>(
             "committed_response",
             24,
             CommittedResponse { offsets: vec![committed(Some(41), 0), committed(None, 0)] },
         ),
-        request("leave", 25, LeaveRequest { group, member_id, generation: 4, returning: false }),
+        request(
+            "leave",
+            25,
+            LeaveRequest { group: group.clone(), member_id, generation: 4, returning: false },
+        ),
         response::<LeaveRequest>("leave_response", 25, LeaveResponse {}),
+        request("list_groups", 30, ListGroupsRequest {}),
+        response::<ListGroupsRequest>(
+            "list_groups_response",
+            30,
+            ListGroupsResponse {
+                groups: vec![GroupSummary {
+                    group: group.clone(),
+                    state: "stable".into(),
+                    members: 1,
+                }],
+            },
+        ),
+        request("describe_group", 31, DescribeGroupRequest { group: group.clone() }),
+        response::<DescribeGroupRequest>(
+            "describe_group_response",
+            31,
+            DescribeGroupResponse {
+                state: "rebalancing".into(),
+                generation: 5,
+                assignor: "sticky".into(),
+                members: vec![GroupMember {
+                    member_id: MEMBER.into(),
+                    instance_id: Some("host-1".into()),
+                    client_id: "biller".into(),
+                    address: "127.0.0.1:50000".into(),
+                    generation: 4,
+                    topics: strings(["orders"]),
+                    pattern: Some("orders-.*".into()),
+                    assignment: assignment(),
+                    target: vec![],
+                }],
+            },
+        ),
+        request("delete_group", 32, DeleteGroupRequest { group }),
+        response::<DeleteGroupRequest>("delete_group_response", 32, DeleteGroupResponse {}),
     ]
 }
 

@@ -56,12 +56,22 @@ fn producing() -> Vec<Sample> {
         request(
             "produce_one_record",
             13,
-            ProduceRequest { topic: "orders".into(), partition: 0, batch: one_record() },
+            ProduceRequest {
+                topic: "orders".into(),
+                partition: 0,
+                transactional_id: None,
+                batch: one_record(),
+            },
         ),
         request(
             "produce_two_records_of_a_producer",
             14,
-            ProduceRequest { topic: "orders".into(), partition: 3, batch: two_records() },
+            ProduceRequest {
+                topic: "orders".into(),
+                partition: 3,
+                transactional_id: Some("billing-1".into()),
+                batch: two_records(),
+            },
         ),
         response::<ProduceRequest>(
             "produce_response",
