@@ -24,12 +24,13 @@ pub(crate) struct Metrics {
     answers: Mutex<Answers>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Answers {
     errors: BTreeMap<u16, u64>,
     operations: BTreeMap<&'static str, Operation>,
 }
 
+#[derive(Clone)]
 struct Operation {
     errors: u64,
     /// Microseconds; two digits are kept, up to a minute.
@@ -151,7 +152,8 @@ impl Metrics {
     }
 
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let answers = self.answers();
+        // A copy, since every answer that comes in meanwhile has to be noted too.
+        let answers = self.answers().clone();
         let mut all = histogram();
         let mut requests = 0;
         let mut operations = BTreeMap::new();
@@ -175,7 +177,7 @@ impl Metrics {
             connections: level(&self.connections),
             requests,
             retries: self.retries.load(Relaxed),
-            errors: answers.errors.clone(),
+            errors: answers.errors,
             operations,
             buffered_bytes: level(&self.buffered_bytes),
             buffered_records: level(&self.buffered_records),

@@ -91,6 +91,54 @@ async fn a_restarted_broker_is_found_again() {
     assert_eq!(seen, expected);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cuts_and_restarts_together_lose_double_and_reorder_nothing() {
+    const RECORDS: u64 = 4_000;
+    let (dir, mut broker, address) = broker().await;
+    let listen = broker.local_addr();
+    let proxy = Proxy::start(listen).await;
+    let direct = Client::with_config(config(&address)).await.unwrap();
+    direct.create_topic(NewTopic::new("t").partitions(3)).await.unwrap();
+    proxy.cut_after(30_000);
+    let client = Client::with_config(config(&proxy.address)).await.unwrap();
+    let (flushed, mut flushes) = tokio::sync::mpsc::channel(1);
+    let mut writers = Vec::new();
+    for writer in 0..3 {
+        let producer = client.producer().linger(Duration::ZERO).batch_bytes(1_000).build().unwrap();
+        let flushed = flushed.clone();
+        writers.push(tokio::spawn(async move {
+            let mut deliveries = Vec::new();
+            for i in 0..RECORDS {
+                let record = Record::new(format!("{i:20}")).key(format!("{writer}"));
+                deliveries.push(producer.send("t", record).await.unwrap());
+                if i % 500 == 0 {
+                    producer.flush().await;
+                    flushed.send(()).await.unwrap();
+                }
+            }
+            producer.close(Duration::from_secs(60)).await.unwrap();
+            for (delivery, i) in deliveries.into_iter().zip(0..RECORDS) {
+                delivery.await.unwrap_or_else(|e| panic!("record {i}: {e}"));
+            }
+        }));
+    }
+    drop(flushed);
+    // A restart for every other flush, while the other writers are in the midst of theirs.
+    while flushes.recv().await.is_some() {
+        flushes.recv().await;
+        broker.shutdown().await;
+        broker = broker_in(dir.path(), listen).await;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert!(proxy.cuts() > 5, "only {} cuts", proxy.cuts());
+    let expected: Vec<u64> = (0..RECORDS).collect();
+    for (key, numbers) in read_all(&direct, "t").await {
+        assert_eq!(numbers, expected, "key {key}");
+    }
+}
+
 #[tokio::test]
 async fn dead_addresses_are_passed_over() {
     let (_dir, _broker, address) = broker().await;
