@@ -87,8 +87,14 @@ pub fn delete_topic(inner: &Inner, request: DeleteTopicRequest) -> Result<Delete
     for segment in topic.segments() {
         changes.remove(MetaKey::Segment(topic.id, segment.number));
     }
-    changes.commit()?;
-    inner.committer.between_commits(|| topic.mark_deleted());
+    // An offset committed in between would outlive its topic.
+    inner.committer.between_commits(|| {
+        inner.offsets.remove_topic(&mut changes, topic.id);
+        changes.commit()?;
+        inner.offsets.forget_topic(topic.id);
+        topic.mark_deleted();
+        Ok::<_, ProtocolError>(())
+    })?;
     inner.topics.remove(&topic.name);
     for segment in topic.segments() {
         inner.store.drop_segment(segment.keyspace.clone())?;

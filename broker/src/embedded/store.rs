@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `meta` | see [`MetaKey`] |
 //! | `producers` | topic id, partition, producer id → the producer's last batches |
+//! | `offsets` | group, topic id, partition → the group's offset (see [`super::offsets`]) |
 //! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
 
 use std::path::Path;
@@ -61,6 +62,7 @@ pub struct Store {
     pub db: Database,
     pub meta: Keyspace,
     pub producers: Keyspace,
+    pub offsets: Keyspace,
 }
 
 impl Store {
@@ -83,7 +85,12 @@ impl Store {
         let small = || KeyspaceCreateOptions::default().max_memtable_size(4 << 20);
         let open =
             |name| db.keyspace(name, small).map_err(|e| failed("cannot open the data folder", e));
-        Ok(Self { meta: open("meta")?, producers: open("producers")?, db })
+        Ok(Self {
+            meta: open("meta")?,
+            producers: open("producers")?,
+            offsets: open("offsets")?,
+            db,
+        })
     }
 
     /// Creates or opens a segment's keyspace.
@@ -171,6 +178,10 @@ impl Changes<'_> {
 
     pub fn remove_producer(&mut self, key: &[u8]) {
         self.batch.remove(&self.store.producers, key);
+    }
+
+    pub fn remove_offset(&mut self, key: Vec<u8>) {
+        self.batch.remove(&self.store.offsets, key);
     }
 
     pub fn commit(self) -> Result<()> {

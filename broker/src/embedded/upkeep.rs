@@ -172,7 +172,7 @@ fn shrink_memory(inner: &Inner) {
 fn free_journals(inner: &Inner) {
     let topics = inner.topics.all();
     let segments: Vec<_> = topics.iter().map(|topic| topic.active()).collect();
-    let own = [&inner.store.meta, &inner.store.producers];
+    let own = [&inner.store.meta, &inner.store.producers, &inner.store.offsets];
     for keyspace in segments.iter().map(|segment| &segment.keyspace).chain(own) {
         if let Err(error) = keyspace.rotate_memtable() {
             tracing::warn!(%error, "cannot write a memtable out");
