@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError};
 use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 
-use super::Inner;
 use super::partition::Partition;
 use super::segment::Segment;
 use super::store::MetaKey;
 use super::topics::{Topic, TopicRecord};
+use super::{Inner, groups};
 use crate::topic::{TopicConfig, check_name};
 use crate::{Result, now_ms};
 
@@ -73,6 +73,7 @@ pub fn create_topic(inner: &Inner, request: CreateTopicRequest) -> Result<Create
     let topic = Topic::new(request.name, record, partitions, segments)?;
     tracing::info!(topic = topic.name, partitions = request.partitions, "created a topic");
     inner.topics.insert(Arc::new(topic));
+    groups::topics_changed(inner);
     Ok(CreateTopicResponse { partitions: request.partitions, created: true })
 }
 
@@ -96,6 +97,7 @@ pub fn delete_topic(inner: &Inner, request: DeleteTopicRequest) -> Result<Delete
         Ok::<_, ProtocolError>(())
     })?;
     inner.topics.remove(&topic.name);
+    groups::topics_changed(inner);
     for segment in topic.segments() {
         inner.store.drop_segment(segment.keyspace.clone())?;
     }
@@ -138,6 +140,7 @@ pub fn add_partitions(
     changes.commit()?;
     topic.set_record(record)?;
     topic.add_partitions(request.partitions);
+    groups::topics_changed(inner);
     Ok(AddPartitionsResponse { partitions: request.partitions })
 }
 

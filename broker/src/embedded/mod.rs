@@ -9,6 +9,7 @@
 //! | `append` | batches into the log |
 //! | `producers` | sequences, so that a retry is stored once |
 //! | `read`, `fetch` | records and offsets; many partitions at once, with waiting |
+//! | `groups`, `membership` | consumer groups: locks and storage; the operations |
 //! | `offsets` | groups' stored offsets |
 //! | `admin` | topics |
 //! | `upkeep`, `space` | retention, memory, free disk |
@@ -17,8 +18,9 @@ mod admin;
 mod append;
 mod commit;
 mod fetch;
+mod groups;
 mod keys;
-#[allow(dead_code)] // until the operations on groups
+mod membership;
 mod offsets;
 mod partition;
 mod producers;
@@ -40,10 +42,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::budget::Budget;
-use crate::engine::{Engine, Fetched, Reply};
+use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
 use append::Append;
 use commit::Committer;
+use groups::Groups;
 use offsets::Offsets;
 use space::DiskSpace;
 use store::{MetaKey, Store, failed};
@@ -62,7 +65,8 @@ pub struct EmbeddedEngine {
 struct Inner {
     store: Arc<Store>,
     topics: Topics,
-    offsets: Offsets,
+    offsets: Arc<Offsets>,
+    groups: Groups,
     committer: Committer,
     budget: Budget,
     space: DiskSpace,
@@ -87,7 +91,8 @@ impl EmbeddedEngine {
     pub(crate) fn open(config: &Config, budget: Budget) -> Result<Self> {
         let store = Arc::new(Store::open(&config.data_dir)?);
         let topics = Topics::load(&store)?;
-        let offsets = Offsets::load(&store, &topics)?;
+        let offsets = Arc::new(Offsets::load(&store, &topics)?);
+        let groups = Groups::load(&store, &topics, &offsets, config)?;
         let cluster_id = match store.get(MetaKey::ClusterId)? {
             Some(id) => id,
             None => {
@@ -105,6 +110,7 @@ impl EmbeddedEngine {
             store,
             topics,
             offsets,
+            groups,
             budget,
             space: DiskSpace::new(config.data_dir.clone(), config.min_free_bytes),
             nudge,
@@ -115,12 +121,15 @@ impl EmbeddedEngine {
             write_buffer_bytes: config.write_buffer_bytes,
             closing: AtomicBool::new(false),
         });
+        groups::topics_changed(&inner);
         let committing = inner.clone();
         let tending = inner.clone();
+        let expiring = inner.clone();
         let (every, expiry) = (config.upkeep_interval, config.producer_expiry);
         let threads = vec![
             spawn("flymq-commit", move || committing.committer.run())?,
             spawn("flymq-upkeep", move || upkeep::run(&tending, every, expiry))?,
+            spawn("flymq-groups", move || groups::run(&expiring))?,
         ];
         Ok(Self { inner, threads: Mutex::new(threads) })
     }
@@ -212,7 +221,7 @@ impl Engine for EmbeddedEngine {
     }
 
     fn features(&self) -> Vec<String> {
-        vec!["idempotence".to_owned()]
+        ["groups", "idempotence"].map(str::to_owned).to_vec()
     }
 
     fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse> {
@@ -266,9 +275,42 @@ impl Engine for EmbeddedEngine {
         self.admin(request, admin::alter_topic)
     }
 
+    fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
+        membership::subscribe(&self.inner, request, client)
+    }
+
+    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
+        membership::heartbeat(&self.inner, request)
+    }
+
+    fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse> {
+        membership::leave(&self.inner, request)
+    }
+
+    fn commit(&self, request: CommitRequest) -> Reply<CommitResponse> {
+        membership::commit(&self.inner, request)
+    }
+
+    fn committed(&self, request: CommittedRequest) -> Reply<CommittedResponse> {
+        Reply::Ready(membership::committed(&self.inner, request))
+    }
+
+    fn list_groups(&self) -> Reply<ListGroupsResponse> {
+        Reply::Ready(Ok(membership::list(&self.inner)))
+    }
+
+    fn describe_group(&self, request: DescribeGroupRequest) -> Reply<DescribeGroupResponse> {
+        Reply::Ready(membership::describe(&self.inner, request))
+    }
+
+    fn delete_group(&self, request: DeleteGroupRequest) -> Reply<DeleteGroupResponse> {
+        membership::delete(&self.inner, request)
+    }
+
     fn stop_waiting(&self) {
         self.inner.closing.store(true, Ordering::Release);
         self.inner.nudge.call();
+        self.inner.groups.stop();
         for topic in self.inner.topics.all() {
             topic.partitions().iter().for_each(|p| p.wake());
         }

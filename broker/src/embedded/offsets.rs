@@ -48,6 +48,7 @@ pub struct Offsets {
 struct State {
     groups: BTreeMap<String, BTreeMap<Place, Slot>>,
     /// What each open transaction holds, by producer id.
+    #[allow(dead_code)] // for transactions
     held: HashMap<i64, Vec<(String, Place)>>,
 }
 
@@ -149,6 +150,7 @@ impl Offsets {
         }
     }
 
+    #[allow(dead_code)] // for transactions
     /// Marks partitions whose offsets an open transaction is about to change.
     pub fn hold(&self, group: &str, entries: &[OffsetEntry], producer_id: i64) {
         let mut state = self.lock();
@@ -162,6 +164,7 @@ impl Offsets {
         }
     }
 
+    #[allow(dead_code)] // for transactions
     /// Removes a transaction's marks, when it has ended and its offsets are published.
     pub fn release(&self, producer_id: i64) {
         let mut state = self.lock();

@@ -5,6 +5,7 @@
 //! | `meta` | see [`MetaKey`] |
 //! | `producers` | topic id, partition, producer id → the producer's last batches |
 //! | `offsets` | group, topic id, partition → the group's offset (see [`super::offsets`]) |
+//! | `groups` | group, member id → consumer groups and their members (see [`super::groups`]) |
 //! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
 
 use std::path::Path;
@@ -63,6 +64,7 @@ pub struct Store {
     pub meta: Keyspace,
     pub producers: Keyspace,
     pub offsets: Keyspace,
+    pub groups: Keyspace,
 }
 
 impl Store {
@@ -89,6 +91,7 @@ impl Store {
             meta: open("meta")?,
             producers: open("producers")?,
             offsets: open("offsets")?,
+            groups: open("groups")?,
             db,
         })
     }

@@ -27,7 +27,7 @@ impl Nudge {
         self.bell.notify_all();
     }
 
-    fn wait(&self, at_most: Duration) {
+    pub fn wait(&self, at_most: Duration) {
         let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut called, _) = self
             .bell
@@ -172,7 +172,8 @@ fn shrink_memory(inner: &Inner) {
 fn free_journals(inner: &Inner) {
     let topics = inner.topics.all();
     let segments: Vec<_> = topics.iter().map(|topic| topic.active()).collect();
-    let own = [&inner.store.meta, &inner.store.producers, &inner.store.offsets];
+    let own =
+        [&inner.store.meta, &inner.store.producers, &inner.store.offsets, &inner.store.groups];
     for keyspace in segments.iter().map(|segment| &segment.keyspace).chain(own) {
         if let Err(error) = keyspace.rotate_memtable() {
             tracing::warn!(%error, "cannot write a memtable out");
