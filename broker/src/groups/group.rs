@@ -70,7 +70,8 @@ impl Group {
         group.generation = record.generation;
         group.topics = record.catalog();
         for (id, record) in members {
-            let member = record.restore(id.clone(), now)?;
+            let mut member = record.restore(id.clone(), now)?;
+            member.subscription = group.shared(member.subscription);
             group.add(id, member);
         }
         Ok(group)
@@ -139,7 +140,7 @@ impl Group {
         Ok(())
     }
 
-    fn join(&mut self, join: Join, catalog: &Catalog, now: Millis) -> Result<()> {
+    fn join(&mut self, mut join: Join, catalog: &Catalog, now: Millis) -> Result<()> {
         let id = join.member_id.clone();
         if self.is_fenced(&id) {
             return Err(fenced(&id));
@@ -160,7 +161,8 @@ impl Group {
                 format!("the group has {} members already", self.members.len()),
             ));
         }
-        let mut member = Member::new(self.share(join), now);
+        join.subscription = self.shared(join.subscription);
+        let mut member = Member::new(join, now);
         if let Some(before) = before {
             // It is to get back what it had, and still keeps those out whose place it took.
             member.target = before.target;
@@ -181,24 +183,22 @@ impl Group {
         // The other never held what this one was giving up.
         member.revoking.clear();
         member.revocation_ends = None;
+        member.see_if_settled();
         member.fence(id);
         Some(member)
     }
 
     /// Takes on what a request says of a member. Returns whether it changes who should hold what.
-    fn update(&mut self, id: &Arc<str>, join: Join) -> bool {
-        let join = self.share(join);
+    fn update(&mut self, id: &Arc<str>, mut join: Join) -> bool {
+        join.subscription = self.shared(join.subscription);
         self.changed.insert(id.clone());
         self.members.get_mut(id).is_some_and(|member| member.update(join))
     }
 
     /// Equal subscriptions are kept once.
-    fn share(&self, mut join: Join) -> Join {
-        let equal = self.members.values().find(|m| m.subscription == join.subscription);
-        if let Some(member) = equal {
-            join.subscription = member.subscription.clone();
-        }
-        join
+    fn shared(&self, subscription: Arc<Subscription>) -> Arc<Subscription> {
+        let equal = self.members.values().find(|member| member.subscription == subscription);
+        equal.map_or(subscription, |member| member.subscription.clone())
     }
 
     /// A member is there, and may say what it holds. Costs next to nothing where nothing changed.
@@ -439,7 +439,7 @@ impl Group {
         for ((id, member), target) in members.into_iter().zip(targets) {
             if member.target != target {
                 member.target = target;
-                member.settled = false;
+                member.see_if_settled();
                 self.changed.insert(id.clone());
             }
         }

@@ -32,7 +32,7 @@ pub struct Member {
     pub target: Slots,
     /// Members whose place it took, the last one last.
     pub fenced: Vec<String>,
-    /// Whether it is at the group's generation, holds its target, and knows so.
+    /// Whether it holds its target and nothing else.
     pub settled: bool,
     /// Whether `told` changed without a request of its own.
     pub untold: bool,
@@ -156,9 +156,14 @@ impl Member {
                     done.told = true;
                 }
             }
-            self.settled = self.told.len() == self.target.len();
+            self.see_if_settled();
         }
         done
+    }
+
+    /// To be called when what it holds or should hold has changed.
+    pub fn see_if_settled(&mut self) {
+        self.settled = self.revoking.is_empty() && self.told == self.target;
     }
 
     pub fn record(&self) -> MemberRecord {

@@ -55,7 +55,7 @@ pub struct MemberRecord {
     assignor: String,
     session_timeout: Millis,
     rebalance_timeout: Millis,
-    generation: i32,
+    pub generation: i32,
     previous: i32,
     told: Vec<TopicPartitions>,
     revoking: Vec<TopicPartitions>,
@@ -107,6 +107,7 @@ impl MemberRecord {
         member.untold = self.untold;
         let revoking = !member.revoking.is_empty();
         member.revocation_ends = revoking.then_some(now + member.rebalance_timeout);
+        member.see_if_settled();
         Ok(member)
     }
 }
