@@ -7,11 +7,10 @@ use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 
 use super::Millis;
-use super::assignor::{Candidate, TopicNames, range, sticky};
 use super::member::Member;
 use super::records::{Changes, GroupRecord, MemberRecord};
 use super::slots::{Catalog, Slot, Slots, from_wire, to_wire};
-use super::subscription::{Assignor, Join, Subscription, invalid};
+use super::subscription::{Join, Subscription, invalid};
 use crate::Result;
 
 /// How often a member asks while partitions change hands.
@@ -29,10 +28,10 @@ pub struct Limits {
 pub struct Group {
     limits: Limits,
     /// Rises whenever it is decided anew who should hold what.
-    generation: i32,
+    pub(super) generation: i32,
     /// The topics that were assigned then.
-    topics: Catalog,
-    members: BTreeMap<Arc<str>, Member>,
+    pub(super) topics: Catalog,
+    pub(super) members: BTreeMap<Arc<str>, Member>,
     /// Members by instance id.
     instances: HashMap<String, Arc<str>>,
     /// Who holds each partition that is held.
@@ -40,8 +39,8 @@ pub struct Group {
     /// No member is out before then.
     next_deadline: Millis,
     /// What has to be stored.
-    changed: BTreeSet<Arc<str>>,
-    group_changed: bool,
+    pub(super) changed: BTreeSet<Arc<str>>,
+    pub(super) group_changed: bool,
 }
 
 impl Group {
@@ -356,93 +355,6 @@ impl Group {
             return Err(stale(member, generation));
         }
         Ok(())
-    }
-
-    pub fn state(&self) -> &'static str {
-        if self.members.is_empty() {
-            "empty"
-        } else if self.members.values().all(|m| m.settled && m.generation == self.generation) {
-            "stable"
-        } else {
-            "rebalancing"
-        }
-    }
-
-    pub fn summary(&self, group: &str) -> GroupSummary {
-        let members = self.members.len() as u32;
-        GroupSummary { group: group.to_owned(), state: self.state().to_owned(), members }
-    }
-
-    pub fn describe(&self) -> DescribeGroupResponse {
-        let member = |(id, member): (&Arc<str>, &Member)| GroupMember {
-            member_id: id.to_string(),
-            instance_id: member.instance_id.clone(),
-            client_id: member.client_id.clone(),
-            address: member.address.clone(),
-            generation: member.generation,
-            topics: member.subscription.topics.clone(),
-            pattern: member.subscription.pattern.as_ref().map(|p| p.text.clone()),
-            assignment: to_wire(&member.held().cloned().collect()),
-            target: to_wire(&member.target),
-        };
-        DescribeGroupResponse {
-            state: self.state().to_owned(),
-            generation: self.generation,
-            assignor: self.assignor().name().to_owned(),
-            members: self.members.iter().map(member).collect(),
-        }
-    }
-
-    fn assignor(&self) -> Assignor {
-        let range = self.members.values().filter(|m| m.assignor == Assignor::Range).count();
-        if range * 2 > self.members.len() { Assignor::Range } else { Assignor::Sticky }
-    }
-
-    /// The existing topics of each different subscription, and all of them together.
-    fn resolve(&self, catalog: &Catalog) -> (HashMap<*const Subscription, TopicNames>, Catalog) {
-        let mut resolved: HashMap<_, TopicNames> = HashMap::new();
-        let mut all = Catalog::new();
-        for member in self.members.values() {
-            resolved.entry(Arc::as_ptr(&member.subscription)).or_insert_with(|| {
-                let topics = member.subscription.resolve(catalog);
-                all.extend(topics.iter().map(|topic| (topic.clone(), catalog[topic])));
-                topics.into()
-            });
-        }
-        (resolved, all)
-    }
-
-    /// Decides anew who should hold what.
-    fn rebalance(&mut self, catalog: &Catalog) {
-        self.generation = self.generation.saturating_add(1);
-        self.group_changed = true;
-        let (resolved, topics) = self.resolve(catalog);
-        self.topics = topics;
-        let assign = match self.assignor() {
-            Assignor::Sticky => sticky,
-            Assignor::Range => range,
-        };
-        let mut members: Vec<_> = self.members.iter_mut().collect();
-        // The order of those with an instance id survives their restarts.
-        members.sort_by_cached_key(|(id, member)| {
-            member.instance_id.clone().unwrap_or_else(|| id.to_string())
-        });
-        let candidates: Vec<_> = members
-            .iter()
-            .map(|(_, member)| Candidate {
-                topics: resolved[&Arc::as_ptr(&member.subscription)].clone(),
-                target: &member.target,
-                held: &member.told,
-            })
-            .collect();
-        let targets = assign(&candidates, &self.topics);
-        for ((id, member), target) in members.into_iter().zip(targets) {
-            if member.target != target {
-                member.target = target;
-                member.see_if_settled();
-                self.changed.insert(id.clone());
-            }
-        }
     }
 
     fn add(&mut self, id: Arc<str>, member: Member) {

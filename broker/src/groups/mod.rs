@@ -9,12 +9,16 @@
 //! | `assignor` | who should read what: `sticky` and `range` |
 //! | `member` | one member: what it holds, is giving up, and should hold |
 //! | `group` | the state machine of one group |
+//! | `rebalance` | deciding who should hold what |
+//! | `describe` | a group as others see it |
 //! | `records` | what of it survives a restart |
 //! | `slots` | sets of partitions |
 
 mod assignor;
+mod describe;
 mod group;
 mod member;
+mod rebalance;
 mod records;
 mod slots;
 mod subscription;
