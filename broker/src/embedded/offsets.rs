@@ -343,3 +343,56 @@ fn parse_value(value: &[u8]) -> Option<Stored> {
     let metadata = std::str::from_utf8(metadata).ok()?.to_owned();
     Some(Stored { offset: i64::from_be_bytes(*offset), metadata })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::topics::TopicRecord;
+
+    fn entry(topic: &Arc<Topic>, partition: u32, offset: i64) -> OffsetEntry {
+        OffsetEntry { topic: topic.clone(), partition, offset, metadata: "m".into() }
+    }
+
+    #[test]
+    fn what_a_transaction_holds_is_unstable_until_it_ends() {
+        let record =
+            TopicRecord { id: 7, partitions: 2, overrides: BTreeMap::new(), first_segment: 0 };
+        let topic = Arc::new(Topic::new("t".into(), record, Vec::new(), Vec::new()).unwrap());
+        topic.add_partitions(2);
+        let topics = Topics::default();
+        topics.insert(topic.clone());
+        let offsets = Offsets::default();
+        let read = |stable| -> Vec<_> {
+            let asked = vec![TopicPartitions { topic: "t".into(), partitions: vec![0, 1] }];
+            let found = offsets.read(&topics, "g", Some(asked), stable).unwrap();
+            found.iter().map(|o| (o.offset, o.error)).collect()
+        };
+        offsets.publish("g", vec![entry(&topic, 0, 5), entry(&topic, 1, 6)]);
+        offsets.hold("g", &[entry(&topic, 0, 9)], 1);
+        offsets.hold("g", &[entry(&topic, 0, 9)], 1);
+        offsets.hold("g", &[entry(&topic, 0, 9)], 2);
+        let unstable = ErrorCode::UnstableOffsets as u16;
+        assert_eq!(read(true), [(None, unstable), (Some(6), 0)]);
+        assert_eq!(read(false), [(Some(5), 0), (Some(6), 0)]);
+        offsets.release(1);
+        assert_eq!(read(true)[0], (None, unstable));
+        // A group that is deleted meanwhile keeps what the transaction holds.
+        offsets.forget_group("g");
+        assert_eq!(read(true), [(None, unstable), (None, 0)]);
+        offsets.publish("g", vec![entry(&topic, 0, 9)]);
+        offsets.release(2);
+        assert_eq!(read(true), [(Some(9), 0), (None, 0)]);
+        offsets.forget_topic(7);
+        assert!(!offsets.has("g"));
+    }
+
+    #[test]
+    fn keys_and_values_read_back() {
+        let group = "g".repeat(255);
+        assert_eq!(parse_key(&key(&group, (1, 2))), Some((group.as_str(), (1, 2))));
+        for damaged in [&b""[..], b"\x05ab", b"\x01a\0\0\0\x01"] {
+            assert_eq!(parse_key(damaged), None);
+        }
+        assert!(parse_value(b"1234567").is_none());
+    }
+}
