@@ -150,8 +150,8 @@ impl Offsets {
         }
     }
 
-    #[allow(dead_code)] // for transactions
     /// Marks partitions whose offsets an open transaction is about to change.
+    #[allow(dead_code)] // for transactions
     pub fn hold(&self, group: &str, entries: &[OffsetEntry], producer_id: i64) {
         let mut state = self.lock();
         for entry in entries {
@@ -164,8 +164,8 @@ impl Offsets {
         }
     }
 
-    #[allow(dead_code)] // for transactions
     /// Removes a transaction's marks, when it has ended and its offsets are published.
+    #[allow(dead_code)] // for transactions
     pub fn release(&self, producer_id: i64) {
         let mut state = self.lock();
         for (group, place) in state.held.remove(&producer_id).unwrap_or_default() {
