@@ -92,13 +92,10 @@ pub fn dispatch(
         OpCode::ListGroups => answer(frame, room, |ListGroupsRequest {}| engine.list_groups()),
         OpCode::DescribeGroup => answer(frame, room, |request| engine.describe_group(request)),
         OpCode::DeleteGroup => answer(frame, room, |request| engine.delete_group(request)),
-        OpCode::BeginTxn | OpCode::CommitTxn | OpCode::AbortTxn | OpCode::TxnOffsets => refuse(
-            id,
-            ProtocolError::new(
-                ErrorCode::UnsupportedOperation,
-                format!("this broker does not offer {}", op.name()),
-            ),
-        ),
+        OpCode::BeginTxn => answer(frame, room, |request| engine.begin_txn(request)),
+        OpCode::CommitTxn => answer(frame, room, |request| engine.commit_txn(request)),
+        OpCode::AbortTxn => answer(frame, room, |request| engine.abort_txn(request)),
+        OpCode::TxnOffsets => answer(frame, room, |request| engine.txn_offsets(request)),
     }
 }
 

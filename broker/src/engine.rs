@@ -111,6 +111,15 @@ pub trait Engine: Send + Sync + 'static {
     /// Deletes a group without members.
     fn delete_group(&self, request: DeleteGroupRequest) -> Reply<DeleteGroupResponse>;
 
+    /// Opens a transaction.
+    fn begin_txn(&self, request: BeginTxnRequest) -> Reply<BeginTxnResponse>;
+    /// Makes a transaction visible; the reply comes once that is durable.
+    fn commit_txn(&self, request: CommitTxnRequest) -> Reply<EndTxnResponse>;
+    /// Discards a transaction.
+    fn abort_txn(&self, request: AbortTxnRequest) -> Reply<EndTxnResponse>;
+    /// Makes a group's offsets part of a transaction.
+    fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse>;
+
     /// Has fetches that wait answered now, and from now on at once.
     fn stop_waiting(&self);
 

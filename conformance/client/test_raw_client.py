@@ -8,9 +8,9 @@ import pytest
 from flymq_raw import FlyMQError
 from test_vectors import from_json, load
 
-# Features whose operations are tested, here or in test_groups.py; a broker that offers more needs
-# more tests.
-COVERED = {"groups", "idempotence"}
+# Features whose operations are tested, here, in test_groups.py or in test_transactions.py; a broker
+# that offers more needs more tests.
+COVERED = {"groups", "idempotence", "transactions"}
 BY_FEATURE = {
     "groups": [
         "SUBSCRIBE",

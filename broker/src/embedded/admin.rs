@@ -101,19 +101,20 @@ pub fn delete_topic(inner: &Inner, request: DeleteTopicRequest) -> Result<Delete
     for segment in topic.segments() {
         inner.store.drop_segment(segment.keyspace.clone())?;
     }
-    forget_producers(inner, &topic)?;
+    forget_writers(inner, &topic)?;
     tracing::info!(topic = topic.name, "deleted a topic");
     Ok(DeleteTopicResponse {})
 }
 
-/// Removes the sequences that producers had in a topic.
-fn forget_producers(inner: &Inner, topic: &Topic) -> Result<()> {
+/// Removes the sequences that producers had in a topic, and its part in transactions.
+fn forget_writers(inner: &Inner, topic: &Topic) -> Result<()> {
     let mut changes = inner.store.changes();
     for guard in inner.store.producers.prefix(topic.id.to_be_bytes()) {
         if let Ok(key) = guard.key() {
             changes.remove_producer(&key);
         }
     }
+    changes.remove_transactions(topic.id)?;
     changes.commit()
 }
 

@@ -33,7 +33,8 @@ pub struct OffsetEntry {
 }
 
 impl OffsetEntry {
-    fn place(&self) -> Place {
+    /// Topic id and partition.
+    pub fn place(&self) -> Place {
         (self.topic.id, self.partition)
     }
 }
@@ -48,7 +49,6 @@ pub struct Offsets {
 struct State {
     groups: BTreeMap<String, BTreeMap<Place, Slot>>,
     /// What each open transaction holds, by producer id.
-    #[allow(dead_code)] // for transactions
     held: HashMap<i64, Vec<(String, Place)>>,
 }
 
@@ -151,7 +151,6 @@ impl Offsets {
     }
 
     /// Marks partitions whose offsets an open transaction is about to change.
-    #[allow(dead_code)] // for transactions
     pub fn hold(&self, group: &str, entries: &[OffsetEntry], producer_id: i64) {
         let mut state = self.lock();
         for entry in entries {
@@ -165,7 +164,6 @@ impl Offsets {
     }
 
     /// Removes a transaction's marks, when it has ended and its offsets are published.
-    #[allow(dead_code)] // for transactions
     pub fn release(&self, producer_id: i64) {
         let mut state = self.lock();
         for (group, place) in state.held.remove(&producer_id).unwrap_or_default() {
