@@ -15,6 +15,8 @@ pub mod records;
 mod recover;
 mod registry;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use operations::{abort, begin, commit, init, offsets, run};
 pub use registry::{Enlistment, Transactions};
