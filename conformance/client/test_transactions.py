@@ -139,7 +139,7 @@ def test_ends_are_carried_out_once(connection, topic, producer):
 
 
 def test_an_overdue_transaction_is_aborted(connection, topic):
-    producer = Producer(connection, "overdue", transaction_timeout_ms=100)
+    producer = Producer(connection, "overdue", transaction_timeout_ms=2_000)
     producer.begin()
     producer.produce(topic, b"late")
     wanted = [{"topic": topic, "partitions": [{"partition": 0, "offset": 0}]}]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 
-use super::registry::Ended;
+use super::contents::Ended;
 use super::state::{Identity, Outcome};
 use crate::embedded::commit::Commit;
 use crate::embedded::membership::while_current;

@@ -1,9 +1,9 @@
-//! All transactional ids, and what their open transactions consist of.
+//! All transactional ids.
 //!
 //! The registry changes while groups are staged, so in the order in which changes enter the store.
 //! What readers see changes when they are published.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use fjall::OwnedWriteBatch;
 use flymq_protocol::messages::MAX_NAMED;
 use flymq_protocol::{ErrorCode, ProtocolError};
 
+use super::contents::{Contents, Ended, Part};
 use super::records::{self, Place, ProducerRecord};
 use super::state::{End, Identity, Outcome, State, invalid};
 use crate::Result;
@@ -31,9 +32,6 @@ const MAX_IDS: usize = 100_000;
 const MAX_PARTS: usize = 100_000;
 /// Bytes of offsets that all open transactions together may hold.
 const MAX_OFFSET_BYTES: usize = 64 << 20;
-/// What an offset takes besides its metadata and its group's name.
-const OFFSET_BYTES: usize = 128;
-
 /// All transactional ids.
 pub struct Transactions {
     registry: Mutex<Registry>,
@@ -63,50 +61,6 @@ struct Producer {
     last_use: i64,
     deadline: Millis,
     open: Contents,
-}
-
-/// What an open transaction consists of.
-#[derive(Default)]
-struct Contents {
-    parts: HashMap<Place, Part>,
-    offsets: BTreeMap<String, BTreeMap<Place, OffsetEntry>>,
-    offset_count: usize,
-    offset_bytes: usize,
-}
-
-/// A transaction's records in one partition.
-struct Part {
-    topic: Arc<Topic>,
-    partition: Arc<Partition>,
-    first: u64,
-    last: u64,
-}
-
-/// A transaction whose end has been staged.
-pub struct Ended {
-    transaction: Identity,
-    outcome: Outcome,
-    parts: Vec<Part>,
-    offsets: Vec<(String, Vec<OffsetEntry>)>,
-}
-
-impl Ended {
-    /// Shows the end to readers.
-    pub fn publish(self, offsets: &Offsets) {
-        for (group, entries) in self.offsets {
-            offsets.publish(&group, entries);
-        }
-        for part in self.parts {
-            match self.outcome {
-                Outcome::Committed => part.partition.visibility.commit(part.first),
-                Outcome::Aborted => {
-                    part.partition.visibility.abort(self.transaction, (part.first, part.last));
-                }
-            }
-            part.partition.wake();
-        }
-        offsets.release(self.transaction.producer_id);
-    }
 }
 
 impl Transactions {
@@ -276,22 +230,8 @@ impl Registry {
         let id = self.name(id, given)?;
         let producer = self.producer(&id)?;
         producer.state.join(given)?;
-        let open = &mut producer.open;
-        let known = open.offsets.get(group);
-        let is_new =
-            |entry: &&OffsetEntry| known.is_none_or(|known| !known.contains_key(&entry.place()));
-        let count = open.offset_count + entries.iter().filter(is_new).count();
-        if count > MAX_NAMED {
-            return Err(ProtocolError::new(
-                ErrorCode::InvalidRequest,
-                format!(
-                    "offsets of {count} partitions exceed a transaction's limit of {MAX_NAMED}"
-                ),
-            ));
-        }
-        // Offsets that are replaced count again; that is simple, and bounded all the same.
-        let bytes: usize =
-            entries.iter().map(|e| OFFSET_BYTES + group.len() + e.metadata.len()).sum();
+        producer.open.check_offsets(group, &entries)?;
+        let bytes = Contents::size(group, &entries);
         if all + bytes > MAX_OFFSET_BYTES {
             return Err(ProtocolError::new(
                 ErrorCode::Overloaded,
@@ -299,10 +239,7 @@ impl Registry {
             ));
         }
         offsets.hold(group, &entries, given.producer_id);
-        open.offset_count = count;
-        open.offset_bytes += bytes;
-        let known = open.offsets.entry(group.to_owned()).or_default();
-        known.extend(entries.into_iter().map(|entry| (entry.place(), entry)));
+        producer.open.add_offsets(group, entries);
         self.offset_bytes += bytes;
         Ok(())
     }
@@ -382,7 +319,7 @@ impl Registry {
         Ok((next, Some(ended)))
     }
 
-    /// Stages what an end does to the partitions and groups that took part.
+    /// Stages what an end does besides the producer's own state.
     fn close(
         &mut self,
         commit: &mut Commit,
@@ -397,28 +334,7 @@ impl Registry {
         self.deadlines.remove(&deadline);
         self.parts -= open.parts.len();
         self.offset_bytes -= open.offset_bytes;
-        let mut ended = Ended { transaction, outcome, parts: Vec::new(), offsets: Vec::new() };
-        let (store, batch) = (commit.store, &mut commit.batch);
-        for (place, part) in open.parts {
-            records::remove_open(store, batch, place, transaction);
-            // Deleting the topic has ended its part.
-            if part.topic.is_deleted() {
-                continue;
-            }
-            if outcome == Outcome::Aborted {
-                let span = (part.first, part.last);
-                records::put_aborted(store, batch, place, transaction, span);
-            }
-            ended.parts.push(part);
-        }
-        if outcome == Outcome::Committed {
-            for (group, entries) in open.offsets {
-                let mut entries = entries.into_values().collect();
-                offsets.stage(commit, &group, &mut entries);
-                ended.offsets.push((group, entries));
-            }
-        }
-        Ok(ended)
+        Ok(open.end(commit, transaction, outcome, offsets))
     }
 
     /// Takes note of which transactions are overdue.

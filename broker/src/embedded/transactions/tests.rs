@@ -37,11 +37,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..PRODUCERS).prop_map(|producer| Step::Begin { producer }),
         12 => (0..PRODUCERS, places)
             .prop_map(|(producer, place)| Step::Produce { producer, place }),
-        5 => (0..PRODUCERS, any::<bool>())
+        4 => (0..PRODUCERS, any::<bool>())
             .prop_map(|(producer, commits)| Step::End { producer, commits }),
         1 => (0..PRODUCERS).prop_map(|producer| Step::Init { producer }),
         1 => Just(Step::Restart),
-        3 => Just(Step::Retain),
+        4 => Just(Step::Retain),
     ];
     prop::collection::vec(step, 1..80)
 }
@@ -296,7 +296,7 @@ impl World {
     fn retain(&mut self) {
         for topic in TOPICS {
             // Upkeep runs by itself as well, when a segment is full.
-            self.limit(topic, Some("150000"));
+            self.limit(topic, Some("70000"));
             let inner = &self.engine().inner;
             upkeep::tend(inner, &inner.topics.find(topic).unwrap()).unwrap();
             self.limit(topic, None);
