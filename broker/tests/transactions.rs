@@ -328,8 +328,8 @@ async fn misuse_is_refused() {
     assert_eq!(client.committed("t", 0).await, ["v"]);
 }
 
-#[tokio::test]
-async fn many_producers_at_a_time() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_reader_ever_sees_an_aborted_record() {
     let (_dir, broker) = start().await;
     let mut reader = Client::connect(&broker).await;
     reader.create("t", 4, &[]).await;
@@ -337,7 +337,7 @@ async fn many_producers_at_a_time() {
     for n in 0..8 {
         let mut txn = Txn::init(&broker, &format!("p{n}")).await;
         tasks.push(tokio::spawn(async move {
-            for round in 0..10 {
+            for round in 0..100 {
                 txn.begin().await;
                 for partition in 0..4 {
                     txn.produce("t", partition, &format!("{n}/{round}")).await;
@@ -346,11 +346,23 @@ async fn many_producers_at_a_time() {
             }
         }));
     }
+    let mut read = [0; 4];
+    while !tasks.iter().all(|task| task.is_finished()) {
+        for partition in 0..4 {
+            let at = &mut read[partition as usize];
+            let fetched = reader.fetch("t", partition, *at).await;
+            for value in values(&fetched.batches.iter().flat_map(records).collect::<Vec<_>>()) {
+                let round: usize = value.split_once('/').unwrap().1.parse().unwrap();
+                assert_ne!(round % 3, 0, "{value} was or will be aborted");
+            }
+            *at = fetched.next_offset;
+        }
+    }
     for task in tasks {
         tokio::time::timeout(Duration::from_secs(60), task).await.unwrap().unwrap();
     }
     let mut expected: Vec<String> = (0..8)
-        .flat_map(|n| (0..10).filter(|r| r % 3 != 0).map(move |r| format!("{n}/{r}")))
+        .flat_map(|n| (0..100).filter(|r| r % 3 != 0).map(move |r| format!("{n}/{r}")))
         .collect();
     expected.sort();
     for partition in 0..4 {
