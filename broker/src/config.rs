@@ -49,6 +49,13 @@ pub struct Config {
     pub upkeep_interval: Duration,
     /// After how long without a batch a producer's sequences are forgotten. Default 1 day.
     pub producer_expiry: Duration,
+    /// After how long without use a transactional id is forgotten. Default 7 days.
+    pub transactional_id_expiry: Duration,
+    /// How often members of a consumer group send heartbeats while nothing changes; at most a quarter
+    /// of their session time-out. Default 1 s.
+    pub heartbeat_interval: Duration,
+    /// How many members a consumer group may have. Default 10,000.
+    pub max_group_members: usize,
 }
 
 impl Default for Config {
@@ -68,6 +75,9 @@ impl Default for Config {
             write_buffer_bytes: 64 << 20,
             upkeep_interval: Duration::from_secs(1),
             producer_expiry: Duration::from_secs(24 * 3600),
+            transactional_id_expiry: Duration::from_secs(7 * 24 * 3600),
+            heartbeat_interval: Duration::from_secs(1),
+            max_group_members: 10_000,
         }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::budget::Room;
-use crate::engine::Reply;
+use crate::engine::{Client, Reply};
 use crate::server::Shared;
 use crate::{Result, now_ms};
 
@@ -27,6 +27,7 @@ pub enum Answer {
 pub struct SessionState {
     pub greeted: bool,
     pub nonce: [u8; 32],
+    pub client: Client,
 }
 
 /// The mechanism for sessions that need no authentication.
@@ -81,24 +82,20 @@ pub fn dispatch(
         OpCode::AddPartitions => answer(frame, room, |request| engine.add_partitions(request)),
         OpCode::DescribeTopic => answer(frame, room, |request| engine.describe_topic(request)),
         OpCode::AlterTopic => answer(frame, room, |request| engine.alter_topic(request)),
-        OpCode::Subscribe
-        | OpCode::Commit
-        | OpCode::Heartbeat
-        | OpCode::Leave
-        | OpCode::Committed
-        | OpCode::ListGroups
-        | OpCode::DescribeGroup
-        | OpCode::DeleteGroup
-        | OpCode::BeginTxn
-        | OpCode::CommitTxn
-        | OpCode::AbortTxn
-        | OpCode::TxnOffsets => refuse(
-            id,
-            ProtocolError::new(
-                ErrorCode::UnsupportedOperation,
-                format!("this broker does not offer {}", op.name()),
-            ),
-        ),
+        OpCode::Subscribe => {
+            answer(frame, room, |request| engine.subscribe(request, state.client.clone()))
+        }
+        OpCode::Heartbeat => answer(frame, room, |request| engine.heartbeat(request)),
+        OpCode::Leave => answer(frame, room, |request| engine.leave(request)),
+        OpCode::Commit => answer(frame, room, |request| engine.commit(request)),
+        OpCode::Committed => answer(frame, room, |request| engine.committed(request)),
+        OpCode::ListGroups => answer(frame, room, |ListGroupsRequest {}| engine.list_groups()),
+        OpCode::DescribeGroup => answer(frame, room, |request| engine.describe_group(request)),
+        OpCode::DeleteGroup => answer(frame, room, |request| engine.delete_group(request)),
+        OpCode::BeginTxn => answer(frame, room, |request| engine.begin_txn(request)),
+        OpCode::CommitTxn => answer(frame, room, |request| engine.commit_txn(request)),
+        OpCode::AbortTxn => answer(frame, room, |request| engine.abort_txn(request)),
+        OpCode::TxnOffsets => answer(frame, room, |request| engine.txn_offsets(request)),
     }
 }
 
@@ -175,6 +172,7 @@ fn hello(shared: &Shared, state: &mut SessionState, request: HelloRequest) -> Re
     }
     state.greeted = true;
     tracing::debug!(client_id = request.client_id, software = request.software, "session opened");
+    state.client.client_id = request.client_id;
     Reply::Ready(Ok(HelloResponse {
         cluster_id: shared.engine.cluster_id(),
         broker_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -49,6 +49,15 @@ pub struct Fetched {
     pub(crate) room: Option<Room>,
 }
 
+/// Who sends a request.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// What the client calls itself in HELLO.
+    pub client_id: String,
+    /// The address that it came from.
+    pub address: String,
+}
+
 /// The operations behind the protocol.
 ///
 /// Appends to a partition are ordered by the calls of [`produce`](Engine::produce), not by the
@@ -84,6 +93,32 @@ pub trait Engine: Send + Sync + 'static {
     fn describe_topic(&self, request: DescribeTopicRequest) -> Reply<DescribeTopicResponse>;
     /// Changes a topic's configuration.
     fn alter_topic(&self, request: AlterTopicRequest) -> Reply<AlterTopicResponse>;
+
+    /// Joins a group, or changes a member's subscription.
+    fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse>;
+    /// Keeps a membership alive.
+    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse>;
+    /// Leaves a group.
+    fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse>;
+    /// Stores a group's offsets.
+    fn commit(&self, request: CommitRequest) -> Reply<CommitResponse>;
+    /// Reads a group's offsets.
+    fn committed(&self, request: CommittedRequest) -> Reply<CommittedResponse>;
+    /// Names all groups.
+    fn list_groups(&self) -> Reply<ListGroupsResponse>;
+    /// A group's members and what they hold.
+    fn describe_group(&self, request: DescribeGroupRequest) -> Reply<DescribeGroupResponse>;
+    /// Deletes a group without members.
+    fn delete_group(&self, request: DeleteGroupRequest) -> Reply<DeleteGroupResponse>;
+
+    /// Opens a transaction.
+    fn begin_txn(&self, request: BeginTxnRequest) -> Reply<BeginTxnResponse>;
+    /// Makes a transaction visible; the reply comes once that is durable.
+    fn commit_txn(&self, request: CommitTxnRequest) -> Reply<EndTxnResponse>;
+    /// Discards a transaction.
+    fn abort_txn(&self, request: AbortTxnRequest) -> Reply<EndTxnResponse>;
+    /// Makes a group's offsets part of a transaction.
+    fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse>;
 
     /// Has fetches that wait answered now, and from now on at once.
     fn stop_waiting(&self);

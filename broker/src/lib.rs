@@ -7,6 +7,7 @@
 //! | `session` | one connection: frames in, answers out, limits |
 //! | `dispatch` | operation → engine call → response |
 //! | `budget` | the bytes that all connections together may have in flight |
+//! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
 //! | [`embedded`] | the engine for one machine, on fjall |
 //! | [`topic`] | topic names and configuration keys |
@@ -32,6 +33,7 @@ pub mod config;
 mod dispatch;
 pub mod embedded;
 pub mod engine;
+mod groups;
 pub mod server;
 mod session;
 pub mod topic;

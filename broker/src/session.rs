@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::budget::Room;
 use crate::dispatch::{Answer, Outgoing, SessionState, dispatch, refuse};
+use crate::engine::Client;
 use crate::server::Shared;
 
 /// How many requests of one connection may be under way.
@@ -66,9 +67,11 @@ enum Step {
 
 impl Session {
     pub fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+        let address = stream.peer_addr().map_or_else(|_| String::new(), |a| a.to_string());
+        let client = Client { client_id: String::new(), address };
         Self {
             stream,
-            state: SessionState { greeted: false, nonce: rand::random() },
+            state: SessionState { greeted: false, nonce: rand::random(), client },
             input: BytesMut::with_capacity(IDLE_BUFFER),
             output: VecDeque::new(),
             held: Vec::new(),

@@ -82,8 +82,6 @@ async fn hello_comes_first() {
         |mechanism: &str| AuthRequest { mechanism: mechanism.into(), data: Default::default() };
     assert!(client.call(&auth("ANONYMOUS")).await.unwrap().done);
     assert_eq!(client.refused(&auth("PLAIN")).await.0, ErrorCode::UnsupportedMechanism);
-    let begin = BeginTxnRequest::default();
-    assert_eq!(client.refused(&begin).await.0, ErrorCode::UnsupportedOperation);
 }
 
 #[tokio::test]

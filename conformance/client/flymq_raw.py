@@ -134,10 +134,16 @@ class Connection:
         record = (key, value, headers, now() if timestamp is None else timestamp)
         return self.produce_batch(topic, [record], partition)["base_offset"]
 
-    def produce_batch(self, topic, records, partition=0, producer=None, sequence=-1):
-        """Stores records (key, value, headers, timestamp)."""
-        batch = make_batch(records, producer, sequence)
-        return self.call("PRODUCE", topic=topic, partition=partition, batch=batch)
+    def produce_batch(
+        self, topic, records, partition=0, producer=None, sequence=-1, transactional_id=None
+    ):
+        """Stores records (key, value, headers, timestamp); with a transactional id, in a transaction."""
+        fields = {"topic": topic, "partition": partition}
+        fields["batch"] = make_batch(records, producer, sequence)
+        if transactional_id is not None:
+            fields["transactional_id"] = transactional_id
+            fields["batch"]["transactional"] = True
+        return self.call("PRODUCE", **fields)
 
     def fetch(self, topic, offset, partition=0, **limits):
         """One partition's records from an offset on, and where to read on."""

@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError};
 use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 
-use super::Inner;
 use super::partition::Partition;
 use super::segment::Segment;
 use super::store::MetaKey;
 use super::topics::{Topic, TopicRecord};
+use super::{Inner, groups};
 use crate::topic::{TopicConfig, check_name};
 use crate::{Result, now_ms};
 
@@ -73,6 +73,7 @@ pub fn create_topic(inner: &Inner, request: CreateTopicRequest) -> Result<Create
     let topic = Topic::new(request.name, record, partitions, segments)?;
     tracing::info!(topic = topic.name, partitions = request.partitions, "created a topic");
     inner.topics.insert(Arc::new(topic));
+    groups::topics_changed(inner);
     Ok(CreateTopicResponse { partitions: request.partitions, created: true })
 }
 
@@ -87,25 +88,33 @@ pub fn delete_topic(inner: &Inner, request: DeleteTopicRequest) -> Result<Delete
     for segment in topic.segments() {
         changes.remove(MetaKey::Segment(topic.id, segment.number));
     }
-    changes.commit()?;
-    inner.committer.between_commits(|| topic.mark_deleted());
+    // An offset committed in between would outlive its topic.
+    inner.committer.between_commits(|| {
+        inner.offsets.remove_topic(&mut changes, topic.id);
+        changes.commit()?;
+        inner.offsets.forget_topic(topic.id);
+        topic.mark_deleted();
+        Ok::<_, ProtocolError>(())
+    })?;
     inner.topics.remove(&topic.name);
+    groups::topics_changed(inner);
     for segment in topic.segments() {
         inner.store.drop_segment(segment.keyspace.clone())?;
     }
-    forget_producers(inner, &topic)?;
+    forget_writers(inner, &topic)?;
     tracing::info!(topic = topic.name, "deleted a topic");
     Ok(DeleteTopicResponse {})
 }
 
-/// Removes the sequences that producers had in a topic.
-fn forget_producers(inner: &Inner, topic: &Topic) -> Result<()> {
+/// Removes the sequences that producers had in a topic, and its part in transactions.
+fn forget_writers(inner: &Inner, topic: &Topic) -> Result<()> {
     let mut changes = inner.store.changes();
     for guard in inner.store.producers.prefix(topic.id.to_be_bytes()) {
         if let Ok(key) = guard.key() {
             changes.remove_producer(&key);
         }
     }
+    changes.remove_transactions(topic.id)?;
     changes.commit()
 }
 
@@ -132,6 +141,7 @@ pub fn add_partitions(
     changes.commit()?;
     topic.set_record(record)?;
     topic.add_partitions(request.partitions);
+    groups::topics_changed(inner);
     Ok(AddPartitionsResponse { partitions: request.partitions })
 }
 

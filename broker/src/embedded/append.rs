@@ -16,6 +16,7 @@ use super::producers::{self, Verdict};
 use super::segment::Segment;
 use super::store::failed;
 use super::topics::Topic;
+use super::transactions::{Enlistment, Identity, Transactions};
 use super::upkeep::Nudge;
 use crate::Result;
 use crate::engine::Reply;
@@ -30,6 +31,8 @@ pub struct Append {
     pub partition: Arc<Partition>,
     pub batch: RecordBatch,
     pub max_timestamp: i64,
+    /// The transactional id of a batch that belongs to a transaction.
+    pub transaction: Option<(Arc<Transactions>, String)>,
     /// Called when a segment is full.
     pub nudge: Arc<Nudge>,
 }
@@ -53,6 +56,8 @@ pub fn append(committer: &Committer, append: Append) -> Reply<ProduceResponse> {
 struct Staged {
     segment: Arc<Segment>,
     head: BatchHead,
+    /// Whether it is the first of its transaction in the partition.
+    opens: bool,
 }
 
 enum Outcome {
@@ -102,6 +107,7 @@ impl Append {
                 format!("topic {} was deleted", topic.name),
             ));
         }
+        let enlistment = self.enlist()?;
         let mut writer = partition.writer();
         let base_offset = writer.next;
         if batch.producer_id >= 0 {
@@ -120,20 +126,35 @@ impl Append {
 
         let segment = topic.active();
         let head = BatchHead::new(partition.index, base_offset, batch, *max_timestamp);
+        let opens = match enlistment {
+            Some(enlistment) => enlistment.add(commit, topic, partition, &head)?,
+            None => false,
+        };
         let records = if batch.records.len() <= COPY_UP_TO {
             Bytes::copy_from_slice(&batch.records)
         } else {
             batch.records.0.clone()
         };
         commit.batch.insert(&segment.keyspace, head.encode(), records);
-        Ok(Outcome::Stored(Staged { segment, head }))
+        Ok(Outcome::Stored(Staged { segment, head, opens }))
+    }
+
+    /// Asks the batch's transaction, if it has one.
+    fn enlist(&self) -> Result<Option<Enlistment<'_>>> {
+        let Some((transactions, id)) = &self.transaction else { return Ok(None) };
+        let Append { topic, partition, batch, .. } = self;
+        let identity = Identity { producer_id: batch.producer_id, epoch: batch.producer_epoch };
+        transactions.enlist(id, identity, (topic.id, partition.index)).map(Some)
     }
 
     /// Lets readers see what has been committed.
     fn publish(&self, outcome: Outcome, now: i64) -> ProduceResponse {
         match outcome {
-            Outcome::Stored(Staged { segment, head }) => {
+            Outcome::Stored(Staged { segment, head, opens }) => {
                 let base_offset = head.base_offset();
+                if opens {
+                    self.partition.visibility.open(base_offset);
+                }
                 segment.note(&head, now);
                 if segment.bytes() as i64 >= self.topic.config().segment_bytes {
                     self.nudge.call();

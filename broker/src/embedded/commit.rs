@@ -37,7 +37,7 @@ pub trait Change: Send {
     fn finish(&mut self, now: i64, committed: Result<()>);
     /// How many bytes of records it has.
     fn bytes(&self) -> usize;
-    /// Where most of it goes, if that is known.
+    /// Where most of it goes, if that is a segment.
     fn keyspace(&self) -> Option<Keyspace> {
         None
     }
@@ -79,11 +79,15 @@ impl Committer {
             return false;
         }
         let Ok(_order) = self.order.try_lock() else { return false };
-        let is_busy = |keyspace: Keyspace| {
+        let is_busy = |keyspace: &Keyspace| {
             keyspace.sealed_memtable_count() >= BUSY_MEMTABLES
                 || fjall::AbstractTree::l0_run_count(&keyspace.tree) >= BUSY_RUNS
         };
-        if self.waiting.load(Ordering::Acquire) > 0 || change.keyspace().is_some_and(is_busy) {
+        let busy = match change.keyspace() {
+            Some(keyspace) => is_busy(&keyspace),
+            None => self.store.small().into_iter().any(is_busy),
+        };
+        if self.waiting.load(Ordering::Acquire) > 0 || busy {
             return false;
         }
         self.commit(&mut [change]);
@@ -105,8 +109,9 @@ impl Committer {
         true
     }
 
-    /// Writes with the next group what `stage` adds, and then lets `publish` show it to readers.
-    /// `stage` must not add anything if it fails.
+    /// Writes what `stage` adds, and then lets `publish` show it to readers: on the caller's thread
+    /// where [`commit_here`](Self::commit_here) does that, else with the next group. If `stage` fails
+    /// it must not have added anything that matters.
     pub fn write<P, T>(
         &self,
         stage: impl FnOnce(&mut Commit) -> Result<P> + Send + 'static,
@@ -116,9 +121,13 @@ impl Committer {
         P: Send + 'static,
         T: Send + 'static,
     {
+        let (stage, publish) = (Some(stage), Some(publish));
+        let mut write = Write { stage, publish, staged: None, result: None, done: None };
+        if self.commit_here(&mut write) {
+            return Reply::Ready(write.result.unwrap_or_else(|| Err(shutting_down())));
+        }
         let (done, result) = oneshot::channel();
-        let write =
-            Write { stage: Some(stage), publish: Some(publish), staged: None, done: Some(done) };
+        write.done = Some(done);
         if !self.enqueue(Box::new(write)) {
             return Reply::Ready(Err(shutting_down()));
         }
@@ -220,6 +229,8 @@ struct Write<S, F, P, T> {
     stage: Option<S>,
     publish: Option<F>,
     staged: Option<Result<P>>,
+    /// The answer, where nobody waits on `done`.
+    result: Option<Result<T>>,
     done: Option<oneshot::Sender<Result<T>>>,
 }
 
@@ -241,9 +252,10 @@ where
             (Ok(_), None) => Err(shutting_down()),
             (Err(error), _) => Err(error),
         };
-        if let Some(done) = self.done.take() {
+        match self.done.take() {
             // The session may be gone; the change is made all the same.
-            let _ = done.send(result);
+            Some(done) => drop(done.send(result)),
+            None => self.result = Some(result),
         }
     }
 

@@ -11,10 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::keys;
 use super::partition::Partition;
 use super::read::{Limits, NEAR_END, read};
-use super::segment::head;
+use super::tally::Tally;
 use super::topics::Topic;
 use crate::Result;
 use crate::engine::{Fetched, Reply};
@@ -25,11 +24,12 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 const LEAST_ROOM: usize = 64 << 10;
 
 /// A partition of a fetch, found or not.
-struct Target {
-    found: Result<(Arc<Topic>, Arc<Partition>)>,
+pub(super) struct Target {
+    pub found: Result<(Arc<Topic>, Arc<Partition>)>,
     partition: u32,
-    offset: u64,
+    pub offset: u64,
     max_bytes: usize,
+    pub isolation: Isolation,
     /// The partition's count of appended bytes when the fetch came.
     appended: u64,
 }
@@ -38,9 +38,18 @@ impl Target {
     /// Whether reading it would say anything: records, a gap to pass over, or an error.
     fn has_news(&self) -> bool {
         match &self.found {
-            Ok((topic, partition)) => self.offset != partition.end() || topic.is_deleted(),
+            Ok((topic, partition)) => {
+                self.offset < partition.visible_end(self.isolation)
+                    || self.offset > partition.end()
+                    || topic.is_deleted()
+            }
             Err(_) => true,
         }
+    }
+
+    /// Bytes appended to the partition since the fetch came.
+    pub fn appended_since(&self) -> u64 {
+        self.found.as_ref().map_or(0, |(_, partition)| partition.appended() - self.appended)
     }
 
     fn is_near_end(&self) -> bool {
@@ -60,12 +69,10 @@ impl Target {
                 ));
             }
             (answer.earliest, answer.latest) = (partition.start(), partition.end());
-            let mut own =
-                Limits { bytes: limits.bytes.min(self.max_bytes), batches: limits.batches };
-            let (bytes, batches) = (own.bytes, own.batches);
-            let span = read(topic, partition, self.offset, &mut own)?;
-            limits.bytes -= bytes - own.bytes;
-            limits.batches -= batches - own.batches;
+            let bytes = limits.bytes.min(self.max_bytes);
+            let mut own = Limits { bytes, ..*limits };
+            let span = read(topic, partition, self.offset, self.isolation, &mut own)?;
+            *limits = Limits { bytes: limits.bytes - (bytes - own.bytes), ..own };
             Ok(span)
         });
         match result {
@@ -106,7 +113,7 @@ pub fn fetch(inner: &Arc<Inner>, request: FetchRequest) -> Reply<Fetched> {
     }
     let wait = Duration::from_millis(request.max_wait_ms.into()).min(MAX_WAIT);
     let fetch = Fetch {
-        topics: request.topics.into_iter().map(|t| resolve(inner, t)).collect(),
+        topics: request.topics.into_iter().map(|t| resolve(inner, t, request.isolation)).collect(),
         deadline: Instant::now() + wait,
         min_bytes: request.min_bytes.min(request.max_bytes).into(),
         max_bytes: request.max_bytes as usize,
@@ -124,7 +131,7 @@ pub fn fetch(inner: &Arc<Inner>, request: FetchRequest) -> Reply<Fetched> {
     Reply::Later(async move { Ok(fetch.run().await) }.boxed())
 }
 
-fn resolve(inner: &Inner, wanted: FetchTopic) -> (String, Vec<Target>) {
+fn resolve(inner: &Inner, wanted: FetchTopic, isolation: Isolation) -> (String, Vec<Target>) {
     let topic = inner.topics.find(&wanted.topic);
     let targets = wanted
         .partitions
@@ -137,6 +144,7 @@ fn resolve(inner: &Inner, wanted: FetchTopic) -> (String, Vec<Target>) {
                 partition: p.partition,
                 offset: p.offset,
                 max_bytes: p.max_bytes as usize,
+                isolation,
             }
         })
         .collect();
@@ -144,7 +152,7 @@ fn resolve(inner: &Inner, wanted: FetchTopic) -> (String, Vec<Target>) {
 }
 
 impl Fetch {
-    fn targets(&self) -> impl Iterator<Item = &Target> {
+    fn targets(&self) -> impl Iterator<Item = &Target> + Clone {
         self.topics.iter().flat_map(|(_, targets)| targets)
     }
 
@@ -158,8 +166,7 @@ impl Fetch {
     /// Reads up to `limit` bytes. If that is too little for even one batch, its size comes back.
     fn read(&self, limit: usize) -> (FetchResponse, Option<usize>) {
         let batches = max_fetched_batches(self.targets().count());
-        let mut limits = Limits { bytes: limit.min(self.max_bytes), batches };
-        self.read_within(&mut limits)
+        self.read_within(&mut Limits::new(limit.min(self.max_bytes), batches))
     }
 
     fn read_within(&self, limits: &mut Limits) -> (FetchResponse, Option<usize>) {
@@ -193,16 +200,12 @@ impl Fetch {
             .iter_mut()
             .flat_map(|(_, t)| t)
             .for_each(|t| t.max_bytes = t.max_bytes.max(size));
-        self.read_within(&mut Limits { bytes: size, batches: 1 }).0
+        self.read_within(&mut Limits::new(size, 1)).0
     }
 
     async fn run(self) -> Fetched {
         let inner = self.inner.clone();
-        let mut had = 0;
-        if self.min_bytes > 1 && self.targets().any(Target::has_news) {
-            had = self.bytes_at_hand();
-        }
-        self.wait(had).await;
+        self.wait().await;
         let room = match inner.budget.try_take_up_to(self.max_bytes, LEAST_ROOM) {
             Some(room) => room,
             None => inner.budget.take(LEAST_ROOM).await,
@@ -225,54 +228,31 @@ impl Fetch {
         }
     }
 
-    /// How many bytes could be read now, no more than matter.
-    fn bytes_at_hand(&self) -> u64 {
-        let mut bytes = 0;
-        for target in self.targets() {
-            let Ok((topic, partition)) = &target.found else { continue };
-            let Some(first) = partition.segment_of(target.offset) else { continue };
-            for segment in topic.segments_from(first) {
-                for guard in segment.keyspace.range(keys::range(partition.index, target.offset)) {
-                    bytes += head(guard).map_or(0, |head| u64::from(head.size));
-                    if bytes >= self.min_bytes {
-                        return bytes;
-                    }
-                }
-            }
-        }
-        bytes
-    }
-
-    /// Whether there is enough to answer, given `had` bytes at the beginning.
-    fn is_due(&self, had: u64) -> bool {
+    /// Whether there is enough to answer.
+    fn is_due(&self, tally: &mut Tally) -> bool {
         if self.inner.closing.load(Ordering::Acquire) {
             return true;
         }
         if self.min_bytes <= 1 {
             return self.targets().any(Target::has_news);
         }
-        let mut bytes = had;
         for target in self.targets() {
-            match &target.found {
-                Err(_) => return true,
-                Ok((topic, partition)) => {
-                    let (start, end) = (partition.start(), partition.end());
-                    if topic.is_deleted() || target.offset < start || target.offset > end {
-                        return true;
-                    }
-                    bytes += partition.appended() - target.appended;
-                }
+            let Ok((topic, partition)) = &target.found else { return true };
+            let (start, end) = (partition.start(), partition.end());
+            if topic.is_deleted() || target.offset < start || target.offset > end {
+                return true;
             }
         }
-        bytes >= self.min_bytes
+        tally.reaches(self.min_bytes, self.targets())
     }
 
-    async fn wait(&self, had: u64) {
+    async fn wait(&self) {
         let waiter = Waiter { fetch: self, notify: Arc::new(Notify::new()) };
+        let mut tally = Tally::default();
         loop {
             // Registered before the look, so that no append falls between the two.
             waiter.register();
-            if self.is_due(had) {
+            if self.is_due(&mut tally) {
                 return;
             }
             if tokio::time::timeout_at(self.deadline, waiter.notify.notified()).await.is_err() {

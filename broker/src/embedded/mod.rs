@@ -8,7 +8,12 @@
 //! | `commit` | the group commit: one sync for all changes that wait |
 //! | `append` | batches into the log |
 //! | `producers` | sequences, so that a retry is stored once |
-//! | `read`, `fetch` | records and offsets; many partitions at once, with waiting |
+//! | `producer_ids` | who gets which id |
+//! | `transactions` | what becomes visible together, or not at all |
+//! | `visibility` | which of a partition's records are those of open or aborted transactions |
+//! | `read`, `fetch`, `tally` | records and offsets; many partitions at once, with waiting |
+//! | `groups`, `membership` | consumer groups: locks and storage; the operations |
+//! | `offsets` | groups' stored offsets |
 //! | `admin` | topics |
 //! | `upkeep`, `space` | retention, memory, free disk |
 
@@ -16,15 +21,22 @@ mod admin;
 mod append;
 mod commit;
 mod fetch;
+mod groups;
 mod keys;
+mod membership;
+mod offsets;
 mod partition;
+mod producer_ids;
 mod producers;
 mod read;
 mod segment;
 mod space;
 mod store;
+mod tally;
 mod topics;
+mod transactions;
 mod upkeep;
+mod visibility;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,22 +44,23 @@ use std::thread::JoinHandle;
 
 use fjall::PersistMode;
 use flymq_protocol::messages::*;
-use flymq_protocol::{ErrorCode, ProtocolError, batch};
+use flymq_protocol::{ErrorCode, ProtocolError, RecordBatch, batch};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::budget::Budget;
-use crate::engine::{Engine, Fetched, Reply};
+use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
 use append::Append;
 use commit::Committer;
+use groups::Groups;
+use offsets::Offsets;
+use producer_ids::ProducerIds;
 use space::DiskSpace;
 use store::{MetaKey, Store, failed};
 use topics::Topics;
+use transactions::Transactions;
 use upkeep::Nudge;
-
-/// How many producer ids are set aside with one write.
-const PRODUCER_IDS: i64 = 1000;
 
 /// The engine. Several handles may share it; it is closed once.
 pub struct EmbeddedEngine {
@@ -58,23 +71,20 @@ pub struct EmbeddedEngine {
 struct Inner {
     store: Arc<Store>,
     topics: Topics,
+    offsets: Arc<Offsets>,
+    groups: Groups,
     committer: Committer,
     budget: Budget,
     space: DiskSpace,
     nudge: Arc<Nudge>,
     /// Held while topics or segments change.
     admin: Mutex<()>,
-    producer_ids: Mutex<ProducerIds>,
+    producer_ids: Arc<ProducerIds>,
+    transactions: Arc<Transactions>,
     cluster_id: String,
     max_partitions: u32,
     write_buffer_bytes: u64,
     closing: AtomicBool,
-}
-
-/// Producer ids handed out and set aside.
-struct ProducerIds {
-    next: i64,
-    reserved: i64,
 }
 
 impl EmbeddedEngine {
@@ -82,6 +92,8 @@ impl EmbeddedEngine {
     pub(crate) fn open(config: &Config, budget: Budget) -> Result<Self> {
         let store = Arc::new(Store::open(&config.data_dir)?);
         let topics = Topics::load(&store)?;
+        let offsets = Arc::new(Offsets::load(&store, &topics)?);
+        let groups = Groups::load(&store, &topics, &offsets, config)?;
         let cluster_id = match store.get(MetaKey::ClusterId)? {
             Some(id) => id,
             None => {
@@ -92,28 +104,38 @@ impl EmbeddedEngine {
                 id
             }
         };
-        let reserved = store.get(MetaKey::NextProducerId)?.unwrap_or(0);
+        let producer_ids = Arc::new(ProducerIds::load(&store)?);
+        let transactions = Transactions::load(&store, &topics, &producer_ids, offsets.clone())?;
         let nudge = Arc::new(Nudge::default());
         let inner = Arc::new(Inner {
             committer: Committer::new(store.clone(), config.durability),
             store,
             topics,
+            offsets,
+            groups,
             budget,
             space: DiskSpace::new(config.data_dir.clone(), config.min_free_bytes),
             nudge,
             admin: Mutex::new(()),
-            producer_ids: Mutex::new(ProducerIds { next: reserved, reserved }),
+            producer_ids,
+            transactions: Arc::new(transactions),
             cluster_id,
             max_partitions: config.max_partitions,
             write_buffer_bytes: config.write_buffer_bytes,
             closing: AtomicBool::new(false),
         });
+        groups::topics_changed(&inner);
         let committing = inner.clone();
         let tending = inner.clone();
+        let expiring = inner.clone();
+        let ending = inner.clone();
+        let id_expiry = config.transactional_id_expiry;
         let (every, expiry) = (config.upkeep_interval, config.producer_expiry);
         let threads = vec![
             spawn("flymq-commit", move || committing.committer.run())?,
             spawn("flymq-upkeep", move || upkeep::run(&tending, every, expiry))?,
+            spawn("flymq-groups", move || groups::run(&expiring))?,
+            spawn("flymq-txns", move || transactions::run(&ending, id_expiry))?,
         ];
         Ok(Self { inner, threads: Mutex::new(threads) })
     }
@@ -155,25 +177,6 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 impl Inner {
-    fn init_producer(&self, request: InitProducerRequest) -> Result<InitProducerResponse> {
-        if request.transactional_id.is_some() {
-            return Err(ProtocolError::new(
-                ErrorCode::UnsupportedOperation,
-                "this broker does not offer transactions",
-            ));
-        }
-        let mut ids = self.producer_ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if ids.next == ids.reserved {
-            let reserved = ids.reserved + PRODUCER_IDS;
-            let mut changes = self.store.changes();
-            changes.put(MetaKey::NextProducerId, &reserved)?;
-            changes.commit()?;
-            ids.reserved = reserved;
-        }
-        ids.next += 1;
-        Ok(InitProducerResponse { producer_id: ids.next - 1, producer_epoch: 0 })
-    }
-
     /// Checks a batch and finds its place.
     fn admit(&self, request: ProduceRequest) -> Result<Append> {
         let topic = self.topics.find(&request.topic)?;
@@ -181,21 +184,41 @@ impl Inner {
         let batch = request.batch;
         let max_record = topic.config().max_record_bytes as usize;
         let max_timestamp = batch.validate(batch::DEFAULT_MAX_RAW, max_record)?;
-        if batch.transactional {
-            return Err(ProtocolError::new(
-                ErrorCode::UnsupportedOperation,
-                "this broker does not offer transactions",
-            ));
-        }
-        let issued = self.producer_ids.lock().unwrap_or_else(PoisonError::into_inner).reserved;
-        if batch.producer_id >= issued {
+        if !self.producer_ids.is_known(batch.producer_id) {
             return Err(ProtocolError::new(
                 ErrorCode::UnknownProducer,
                 format!("producer id {} was never handed out here", batch.producer_id),
             ));
         }
+        let transaction = self.transaction_of(request.transactional_id, &batch)?;
         self.space.admit(batch.records.len())?;
-        Ok(Append { topic, partition, batch, max_timestamp, nudge: self.nudge.clone() })
+        let nudge = self.nudge.clone();
+        Ok(Append { topic, partition, batch, max_timestamp, transaction, nudge })
+    }
+
+    /// The transactional id of a batch, if it is to be part of a transaction.
+    fn transaction_of(
+        &self,
+        id: Option<String>,
+        batch: &RecordBatch,
+    ) -> Result<Option<(Arc<Transactions>, String)>> {
+        // A batch outside of transactions would get around the fencing of its producer.
+        let is_transactional = producer_ids::is_transactional(batch.producer_id);
+        match id {
+            None if !batch.transactional && !is_transactional => Ok(None),
+            Some(id) if batch.transactional && is_transactional => {
+                Ok(Some((self.transactions.clone(), id)))
+            }
+            id => Err(ProtocolError::new(
+                ErrorCode::InvalidTxnState,
+                format!(
+                    "a batch of a transaction has a transactional id, `transactional`, and the id's producer; this one has {}, {} and {}",
+                    if id.is_some() { "an id" } else { "none" },
+                    batch.transactional,
+                    if is_transactional { "such a producer" } else { "another producer or none" },
+                ),
+            )),
+        }
     }
 }
 
@@ -205,7 +228,7 @@ impl Engine for EmbeddedEngine {
     }
 
     fn features(&self) -> Vec<String> {
-        vec!["idempotence".to_owned()]
+        ["groups", "idempotence", "transactions"].map(str::to_owned).to_vec()
     }
 
     fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse> {
@@ -228,7 +251,7 @@ impl Engine for EmbeddedEngine {
     }
 
     fn init_producer(&self, request: InitProducerRequest) -> Reply<InitProducerResponse> {
-        self.admin(request, Inner::init_producer)
+        transactions::init(&self.inner, request)
     }
 
     fn create_topic(&self, request: CreateTopicRequest) -> Reply<CreateTopicResponse> {
@@ -259,9 +282,59 @@ impl Engine for EmbeddedEngine {
         self.admin(request, admin::alter_topic)
     }
 
+    fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
+        membership::subscribe(&self.inner, request, client)
+    }
+
+    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
+        membership::heartbeat(&self.inner, request)
+    }
+
+    fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse> {
+        membership::leave(&self.inner, request)
+    }
+
+    fn commit(&self, request: CommitRequest) -> Reply<CommitResponse> {
+        membership::commit(&self.inner, request)
+    }
+
+    fn committed(&self, request: CommittedRequest) -> Reply<CommittedResponse> {
+        Reply::Ready(membership::committed(&self.inner, request))
+    }
+
+    fn list_groups(&self) -> Reply<ListGroupsResponse> {
+        Reply::Ready(Ok(membership::list(&self.inner)))
+    }
+
+    fn describe_group(&self, request: DescribeGroupRequest) -> Reply<DescribeGroupResponse> {
+        Reply::Ready(membership::describe(&self.inner, request))
+    }
+
+    fn delete_group(&self, request: DeleteGroupRequest) -> Reply<DeleteGroupResponse> {
+        membership::delete(&self.inner, request)
+    }
+
+    fn begin_txn(&self, request: BeginTxnRequest) -> Reply<BeginTxnResponse> {
+        Reply::Ready(transactions::begin(&self.inner, request))
+    }
+
+    fn commit_txn(&self, request: CommitTxnRequest) -> Reply<EndTxnResponse> {
+        transactions::commit(&self.inner, request)
+    }
+
+    fn abort_txn(&self, request: AbortTxnRequest) -> Reply<EndTxnResponse> {
+        transactions::abort(&self.inner, request)
+    }
+
+    fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse> {
+        Reply::Ready(transactions::offsets(&self.inner, request))
+    }
+
     fn stop_waiting(&self) {
         self.inner.closing.store(true, Ordering::Release);
         self.inner.nudge.call();
+        self.inner.groups.stop();
+        self.inner.transactions.stop();
         for topic in self.inner.topics.all() {
             topic.partitions().iter().for_each(|p| p.wake());
         }

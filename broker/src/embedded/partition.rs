@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use flymq_protocol::messages::Isolation;
 use tokio::sync::Notify;
 
+use super::keys::BatchHead;
 use super::producers::ProducerState;
+use super::transactions::Identity;
+use super::visibility::Visibility;
 
 /// One partition of a topic.
 #[derive(Default)]
@@ -21,6 +25,8 @@ pub struct Partition {
     /// Where the partition's records begin in each segment that has any: segment number and first
     /// offset, ascending.
     first_offsets: RwLock<Vec<(u64, u64)>>,
+    /// Which transactions are open and which were aborted.
+    pub visibility: Visibility,
     writer: Mutex<WriterState>,
     waiters: Mutex<Vec<Arc<Notify>>>,
 }
@@ -57,6 +63,26 @@ impl Partition {
 
     pub fn end(&self) -> u64 {
         self.end.load(Ordering::Acquire)
+    }
+
+    /// Offset behind the last record that such a reader may see.
+    pub fn visible_end(&self, isolation: Isolation) -> u64 {
+        // In this order: by the time that a transaction's first record is before `end`, it is marked.
+        let end = self.end();
+        match isolation {
+            Isolation::ReadUncommitted => end,
+            Isolation::ReadCommitted => end.min(self.visibility.first_open()),
+        }
+    }
+
+    /// Whether such a reader may see a batch, which is before its [`visible_end`](Self::visible_end).
+    pub fn shows(&self, head: &BatchHead, isolation: Isolation) -> bool {
+        if !head.transactional || isolation == Isolation::ReadUncommitted {
+            return true;
+        }
+        let transaction = Identity { producer_id: head.producer_id, epoch: head.producer_epoch };
+        // In this order: aborted transactions are forgotten when the start has passed them.
+        !self.visibility.is_aborted(transaction) && head.last_offset >= self.start()
     }
 
     pub fn appended(&self) -> u64 {

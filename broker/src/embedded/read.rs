@@ -18,10 +18,21 @@ use crate::engine::Reply;
 /// A reader that is this many records behind or fewer is answered on the session's own thread: what
 /// it wants is in memory.
 pub(super) const NEAR_END: u64 = 1024;
+/// How many batches of aborted transactions one request passes over.
+const MAX_HIDDEN: usize = 100_000;
+
 /// What may still be read in one go.
 pub(super) struct Limits {
     pub bytes: usize,
     pub batches: usize,
+    /// How many batches that the reader does not see may be passed over.
+    pub hidden: usize,
+}
+
+impl Limits {
+    pub fn new(bytes: usize, batches: usize) -> Self {
+        Self { bytes, batches, hidden: MAX_HIDDEN }
+    }
 }
 
 /// What was read of a partition.
@@ -51,9 +62,12 @@ pub(super) fn read(
     topic: &Topic,
     partition: &Partition,
     offset: u64,
+    isolation: Isolation,
     limits: &mut Limits,
 ) -> Result<Span> {
-    let end = check_offset(partition, offset)?;
+    check_offset(partition, offset)?;
+    // A reader may have got further by another isolation.
+    let end = partition.visible_end(isolation).max(offset);
     let mut span = Span { batches: Vec::new(), next_offset: offset, oversize: None };
     let Some(first) = partition.segment_of(offset).filter(|_| offset < end) else {
         span.next_offset = end;
@@ -63,8 +77,9 @@ pub(super) fn read(
         for guard in segment.keyspace.range(keys::range(partition.index, offset)) {
             let room = limits.bytes;
             let fits = |key: &fjall::UserKey| {
-                BatchHead::decode(key)
-                    .is_some_and(|h| h.last_offset < end && h.size as usize <= room)
+                BatchHead::decode(key).is_some_and(|h| {
+                    h.last_offset < end && h.size as usize <= room && partition.shows(&h, isolation)
+                })
             };
             let (key, records) =
                 guard.into_inner_if(fits).map_err(|e| failed("cannot read a segment", e))?;
@@ -72,6 +87,14 @@ pub(super) fn read(
             if head.last_offset >= end {
                 span.next_offset = span.next_offset.max(end.min(head.base_offset()));
                 return Ok(span);
+            }
+            if !partition.shows(&head, isolation) {
+                span.next_offset = head.last_offset + 1;
+                if limits.hidden == 0 {
+                    return Ok(span);
+                }
+                limits.hidden -= 1;
+                continue;
             }
             let Some(records) = records.filter(|_| limits.batches > 0) else {
                 span.oversize = Some(head.size as usize);
@@ -100,13 +123,17 @@ pub fn consume(inner: &Arc<Inner>, request: ConsumeRequest) -> Reply<ConsumeResp
         Err(error) => return Reply::Ready(Err(error)),
     };
     let offset = request.offset;
-    let read = move || read_record(&topic, &partition, offset);
+    let read = move || read_record(&topic, &partition, offset, request.isolation);
     if end - offset <= NEAR_END { Reply::Ready(read()) } else { Reply::blocking(read) }
 }
 
-fn read_record(topic: &Topic, partition: &Partition, offset: u64) -> Result<ConsumeResponse> {
-    let mut limits = Limits { bytes: usize::MAX, batches: 1 };
-    let span = read(topic, partition, offset, &mut limits)?;
+fn read_record(
+    topic: &Topic,
+    partition: &Partition,
+    offset: u64,
+    isolation: Isolation,
+) -> Result<ConsumeResponse> {
+    let span = read(topic, partition, offset, isolation, &mut Limits::new(usize::MAX, 1))?;
     let Some(batch) = span.batches.first() else {
         return Ok(ConsumeResponse { record: None, next_offset: span.next_offset });
     };
@@ -150,20 +177,26 @@ pub fn list_offsets(inner: &Arc<Inner>, request: ListOffsetsRequest) -> Reply<Li
     };
     let scan = request.partitions.iter().any(|query| query.timestamp >= 0);
     let answer = move || {
-        let partitions =
-            request.partitions.iter().map(|query| find_offset(&topic, query)).collect();
+        let partitions = request
+            .partitions
+            .iter()
+            .map(|query| find_offset(&topic, query, request.isolation))
+            .collect();
         Ok(ListOffsetsResponse { partitions })
     };
     if scan { Reply::blocking(answer) } else { Reply::Ready(answer()) }
 }
 
-fn find_offset(topic: &Topic, query: &OffsetQuery) -> FoundOffset {
+fn find_offset(topic: &Topic, query: &OffsetQuery, isolation: Isolation) -> FoundOffset {
     let nothing = FoundOffset { partition: query.partition, timestamp: -1, ..Default::default() };
     let found = topic.partition(query.partition).and_then(|partition| match query.timestamp {
-        LATEST => Ok((partition.end(), -1)),
+        LATEST => Ok((partition.visible_end(isolation), -1)),
         EARLIEST => Ok((partition.start(), -1)),
-        t if t >= 0 => Ok(first_at(topic, &partition, t)?
-            .map_or((partition.end(), -1), |r| (r.offset, r.timestamp))),
+        t if t >= 0 => {
+            let end = partition.visible_end(isolation);
+            let found = first_at(topic, &partition, t, end, isolation)?;
+            Ok(found.map_or((end, -1), |r| (r.offset, r.timestamp)))
+        }
         other => Err(ProtocolError::new(
             ErrorCode::InvalidRequest,
             format!("timestamp {other} is neither a time nor -1 or -2"),
@@ -175,17 +208,24 @@ fn find_offset(topic: &Topic, query: &OffsetQuery) -> FoundOffset {
     }
 }
 
-/// The first record of a partition with a timestamp of `time` or later.
-fn first_at(topic: &Topic, partition: &Partition, time: i64) -> Result<Option<Record>> {
-    let (start, end) = (partition.start(), partition.end());
+/// The first record of a partition before `end` with a timestamp of `time` or later.
+fn first_at(
+    topic: &Topic,
+    partition: &Partition,
+    time: i64,
+    end: u64,
+    isolation: Isolation,
+) -> Result<Option<Record>> {
+    let start = partition.start();
     for segment in topic.segments() {
         if segment.max_timestamp() < time {
             continue;
         }
         for guard in segment.keyspace.range(keys::range(partition.index, start)) {
             let late = |key: &fjall::UserKey| {
-                BatchHead::decode(key)
-                    .is_some_and(|h| h.max_timestamp >= time && h.last_offset < end)
+                BatchHead::decode(key).is_some_and(|h| {
+                    h.max_timestamp >= time && h.last_offset < end && partition.shows(&h, isolation)
+                })
             };
             let (key, records) =
                 guard.into_inner_if(late).map_err(|e| failed("cannot read a segment", e))?;

@@ -4,14 +4,21 @@
 //! | --- | --- |
 //! | `meta` | see [`MetaKey`] |
 //! | `producers` | topic id, partition, producer id → the producer's last batches |
+//! | `offsets` | group, topic id, partition → the group's offset (see [`super::offsets`]) |
+//! | `transactions` | transactional ids, open and aborted transactions (see [`super::transactions`]) |
+//! | `groups` | group, member id → consumer groups and their members (see [`super::groups`]) |
 //! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
 
 use std::path::Path;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch, PersistMode,
+};
 use flymq_protocol::{ErrorCode, ProtocolError};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::transactions::Identity;
+use super::transactions::records::{self, Place};
 use crate::Result;
 
 /// The version of everything in this folder. A broker opens its own version only.
@@ -20,6 +27,7 @@ const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_ASIDE: &str = "FORMAT.new";
 
 /// Keys of the `meta` keyspace.
+#[derive(Clone, Copy)]
 pub enum MetaKey<'a> {
     /// Identity of the data: a string.
     ClusterId,
@@ -27,6 +35,8 @@ pub enum MetaKey<'a> {
     NextTopicId,
     /// The next producer id that was never handed out: `i64`.
     NextProducerId,
+    /// The same for producers with a transactional id.
+    NextTxnProducerId,
     /// A topic by name: [`super::topics::TopicRecord`].
     Topic(&'a str),
     /// What is left of a topic's partition when segments were dropped: `(start, end)` offsets.
@@ -44,6 +54,7 @@ impl MetaKey<'_> {
             Self::ClusterId => "cluster_id".to_owned(),
             Self::NextTopicId => "next_topic_id".to_owned(),
             Self::NextProducerId => "next_producer_id".to_owned(),
+            Self::NextTxnProducerId => "next_txn_producer_id".to_owned(),
             Self::Topic(name) => format!("{TOPIC_PREFIX}{name}"),
             Self::Bounds(topic, partition) => format!("bounds/{topic}/{partition}"),
             Self::Segment(topic, number) => format!("segment/{topic}/{number}"),
@@ -61,6 +72,9 @@ pub struct Store {
     pub db: Database,
     pub meta: Keyspace,
     pub producers: Keyspace,
+    pub offsets: Keyspace,
+    pub groups: Keyspace,
+    pub transactions: Keyspace,
 }
 
 impl Store {
@@ -83,7 +97,19 @@ impl Store {
         let small = || KeyspaceCreateOptions::default().max_memtable_size(4 << 20);
         let open =
             |name| db.keyspace(name, small).map_err(|e| failed("cannot open the data folder", e));
-        Ok(Self { meta: open("meta")?, producers: open("producers")?, db })
+        Ok(Self {
+            meta: open("meta")?,
+            producers: open("producers")?,
+            offsets: open("offsets")?,
+            groups: open("groups")?,
+            transactions: open("transactions")?,
+            db,
+        })
+    }
+
+    /// The keyspaces of everything but records.
+    pub fn small(&self) -> [&Keyspace; 5] {
+        [&self.meta, &self.producers, &self.offsets, &self.groups, &self.transactions]
     }
 
     /// Creates or opens a segment's keyspace.
@@ -130,6 +156,18 @@ impl Store {
         segments
     }
 
+    /// Adds metadata to a write.
+    pub fn stage<T: Serialize>(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        key: MetaKey,
+        value: &T,
+    ) -> Result<()> {
+        let bytes = rmp_serde::to_vec(value).map_err(|e| failed("cannot encode metadata", e))?;
+        batch.insert(&self.meta, key.encode(), bytes);
+        Ok(())
+    }
+
     /// A set of changes that will be made together, on the disk when [`Changes::commit`] returns.
     pub fn changes(&self) -> Changes<'_> {
         Changes { store: self, batch: self.db.batch().durability(Some(PersistMode::SyncData)) }
@@ -155,14 +193,12 @@ impl Store {
 /// Changes to metadata that are made all or none.
 pub struct Changes<'a> {
     store: &'a Store,
-    batch: fjall::OwnedWriteBatch,
+    batch: OwnedWriteBatch,
 }
 
 impl Changes<'_> {
     pub fn put<T: Serialize>(&mut self, key: MetaKey, value: &T) -> Result<()> {
-        let bytes = rmp_serde::to_vec(value).map_err(|e| failed("cannot encode metadata", e))?;
-        self.batch.insert(&self.store.meta, key.encode(), bytes);
-        Ok(())
+        self.store.stage(&mut self.batch, key, value)
     }
 
     pub fn remove(&mut self, key: MetaKey) {
@@ -171,6 +207,20 @@ impl Changes<'_> {
 
     pub fn remove_producer(&mut self, key: &[u8]) {
         self.batch.remove(&self.store.producers, key);
+    }
+
+    pub fn remove_offset(&mut self, key: Vec<u8>) {
+        self.batch.remove(&self.store.offsets, key);
+    }
+
+    /// Removes what transactions have in a topic.
+    pub fn remove_transactions(&mut self, topic: u32) -> Result<()> {
+        records::remove_topic(self.store, &mut self.batch, topic)
+    }
+
+    /// Forgets that a transaction was aborted, since its records in the partition are gone.
+    pub fn remove_aborted(&mut self, place: Place, transaction: Identity) {
+        records::remove_aborted(self.store, &mut self.batch, place, transaction);
     }
 
     pub fn commit(self) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Inner;
+use super::partition::Partition;
 use super::producers;
 use super::segment::Segment;
 use super::store::MetaKey;
@@ -27,7 +28,7 @@ impl Nudge {
         self.bell.notify_all();
     }
 
-    fn wait(&self, at_most: Duration) {
+    pub fn wait(&self, at_most: Duration) {
         let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut called, _) = self
             .bell
@@ -81,16 +82,26 @@ pub fn tend(inner: &Inner, topic: &Topic) -> Result<()> {
     let segments = topic.segments();
     let mut bytes = topic.bytes() as i64;
     let mut keep_from = segments[0].number;
+    let open_from = first_open_segment(topic);
     for segment in &segments[..segments.len() - 1] {
         let old = config.retention_ms >= 0 && now - segment.last_append() >= config.retention_ms;
         let over = config.retention_bytes >= 0 && bytes > config.retention_bytes;
-        if !old && !over {
+        if (!old && !over) || segment.number >= open_from {
             break;
         }
         bytes -= segment.bytes() as i64;
         keep_from = segment.number + 1;
     }
     if keep_from > segments[0].number { drop_before(inner, topic, keep_from) } else { Ok(()) }
+}
+
+/// The oldest segment with records of a transaction that is open, or a number above all.
+fn first_open_segment(topic: &Topic) -> u64 {
+    let open = |partition: &Arc<Partition>| match partition.visibility.first_open() {
+        u64::MAX => None,
+        first => partition.segment_of(first),
+    };
+    topic.partitions().iter().filter_map(open).min().unwrap_or(u64::MAX)
 }
 
 /// Closes the active segment and opens the next.
@@ -116,9 +127,15 @@ fn drop_before(inner: &Inner, topic: &Topic, number: u64) -> Result<()> {
     let mut record = topic.record();
     record.first_segment = number;
     let mut changes = inner.store.changes();
+    let mut gone = Vec::new();
     for partition in topic.partitions().iter() {
-        let bounds = (partition.start_from(number), partition.end());
-        changes.put(MetaKey::Bounds(topic.id, partition.index), &bounds)?;
+        let start = partition.start_from(number);
+        changes.put(MetaKey::Bounds(topic.id, partition.index), &(start, partition.end()))?;
+        let aborted = partition.visibility.aborted_before(start);
+        for &transaction in &aborted {
+            changes.remove_aborted((topic.id, partition.index), transaction);
+        }
+        gone.push((partition.clone(), aborted));
     }
     for segment in topic.segments().iter().take_while(|s| s.number < number) {
         changes.remove(MetaKey::Segment(topic.id, segment.number));
@@ -126,8 +143,11 @@ fn drop_before(inner: &Inner, topic: &Topic, number: u64) -> Result<()> {
     changes.put(MetaKey::Topic(&topic.name), &record)?;
     changes.commit()?;
     topic.set_record(record)?;
-    for partition in topic.partitions().iter() {
+    for (partition, aborted) in gone {
+        // In this order: readers take a transaction that is not listed for aborted if its records
+        // are before the start.
         partition.drop_before(number);
+        partition.visibility.forget(&aborted);
     }
     for segment in topic.take_before(number) {
         tracing::info!(topic = topic.name, segment = segment.number, "retention drops a segment");
@@ -172,7 +192,7 @@ fn shrink_memory(inner: &Inner) {
 fn free_journals(inner: &Inner) {
     let topics = inner.topics.all();
     let segments: Vec<_> = topics.iter().map(|topic| topic.active()).collect();
-    let own = [&inner.store.meta, &inner.store.producers];
+    let own = inner.store.small();
     for keyspace in segments.iter().map(|segment| &segment.keyspace).chain(own) {
         if let Err(error) = keyspace.rotate_memtable() {
             tracing::warn!(%error, "cannot write a memtable out");
@@ -184,11 +204,12 @@ fn expire_producers(inner: &Inner, expiry: Duration) -> Result<()> {
     let before = now_ms() - expiry.as_millis() as i64;
     // An append in between could bring a producer back, and its new state would be removed.
     inner.committer.between_commits(|| {
+        let open = inner.transactions.lock().open_producers();
         let mut changes = inner.store.changes();
         for topic in inner.topics.all() {
             for partition in topic.partitions().iter() {
                 partition.writer().producers.retain(|&id, state| {
-                    let keep = state.last_append >= before;
+                    let keep = state.last_append >= before || open.contains(&id);
                     if !keep {
                         changes.remove_producer(&producers::key(topic.id, partition.index, id));
                     }
