@@ -1,0 +1,1 @@
+//! Memberships without a broker.
