@@ -91,6 +91,14 @@ async fn a_partition_is_given_up_only_when_the_application_comes_back() {
     assert_eq!(held(&a).len(), 1);
     share(&mut [&mut a, &mut b], &[1, 1]).await;
     assert_eq!(b.assignment(), revoked);
+    // The end is such a change too.
+    b.begin_close();
+    let event = b.poll_event(100, LONG).await.unwrap().unwrap();
+    assert_eq!(event, Event::Rebalance(Rebalance::Revoked(revoked)));
+    assert_eq!(b.poll_event(100, Duration::ZERO).await.unwrap(), None);
+    assert_eq!(held(&b), []);
+    b.close(LONG).await.unwrap();
+    share(&mut [&mut a], &[2]).await;
 }
 
 #[test]

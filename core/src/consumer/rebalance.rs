@@ -233,7 +233,7 @@ impl Consumer {
         let Some(group) = &shared.group else { return Ok(()) };
         shared.state().came_back();
         self.uncommitted = None;
-        shared.update(group, |view| view.close());
+        self.begin_close();
         while let Settled::News(change) = self.settle(deadline).await {
             self.tell(&change);
         }
@@ -250,6 +250,14 @@ impl Consumer {
         }
         committed.map_err(late)??;
         self.uncommitted.take().map_or(Ok(()), Err)
+    }
+
+    /// The first half of [`close`](Consumer::close), for those who use
+    /// [`poll_event`](Consumer::poll_event): that brings nothing more but what is to be given up.
+    pub fn begin_close(&self) {
+        if let Some(group) = &self.shared.group {
+            self.shared.update(group, |view| view.close());
+        }
     }
 
     async fn event(&mut self, max_records: usize, deadline: Instant) -> Result<Option<Event>> {
