@@ -32,6 +32,16 @@ async fn processed(client: &Client) -> Option<i64> {
     client.group_offsets("g").await.unwrap().first().map(|o| o.offset)
 }
 
+/// Waits until group `g` has processed just that much.
+async fn reaches(client: &Client, offset: i64) {
+    let reached = async {
+        while processed(client).await != Some(offset) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, reached).await.expect("it is never committed");
+}
+
 #[tokio::test]
 async fn auto_commit_takes_what_the_application_came_back_for() {
     let (_dir, _broker, client) = twenty().await;
@@ -39,16 +49,16 @@ async fn auto_commit_takes_what_the_application_came_back_for() {
     let mut consumer = subscribed(builder.clone());
     assert_eq!(consumer.poll(5, LONG).await.unwrap().len(), 5);
     assert_eq!(consumer.poll(5, LONG).await.unwrap().len(), 5);
-    while processed(&client).await != Some(4) {
-        tokio::task::yield_now().await;
-    }
+    reaches(&client, 4).await;
     // However often the timer fires: the second five are still being worked on. Another group's
     // commits show that time goes by.
     let mut clock = client.consumer().group("clock").auto_commit(Duration::from_millis(20)).build();
     clock.subscribe(["t"]).unwrap();
     for _ in 0..5 {
         let before = client.metrics().commits;
+        let deadline = std::time::Instant::now() + LONG;
         while client.metrics().commits == before {
+            assert!(std::time::Instant::now() < deadline, "nothing is committed");
             clock.poll(1, Duration::from_millis(5)).await.unwrap();
             clock.seek_to("t", 0, 0).ok();
         }
@@ -71,15 +81,9 @@ async fn a_poll_that_waits_lets_what_was_processed_be_committed() {
     let mut consumer = subscribed(builder);
     let mut tally = Tally::default();
     drive(&mut [&mut consumer], &mut tally, |_, tally| tally.has_all(20)).await;
-    let waiting = consumer.poll(1, LONG);
-    let committed = async {
-        while processed(&client).await != Some(19) {
-            tokio::task::yield_now().await;
-        }
-    };
     tokio::select! {
-        messages = waiting => panic!("{messages:?}"),
-        () = committed => {}
+        messages = consumer.poll(1, LONG * 2) => panic!("{messages:?}"),
+        () = reaches(&client, 19) => {}
     }
 }
 
