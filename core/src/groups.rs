@@ -122,6 +122,31 @@ fn partitions(topics: Vec<TopicPartitions>) -> Vec<TopicPartition> {
 
 impl Client {
     /// The groups that have members or committed offsets, by name.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let data = tempfile::tempdir().unwrap();
+    /// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+    /// #     data_dir: data.path().into(),
+    /// #     listen: "127.0.0.1:0".parse().unwrap(),
+    /// #     ..Default::default()
+    /// # }).await.unwrap();
+    /// # let address = broker.local_addr().to_string();
+    /// # let client = flymq_core::Client::connect(&address).await?;
+    /// # client.create_topic(flymq_core::NewTopic::new("orders").partitions(3)).await?;
+    /// use flymq_core::StartOffset;
+    ///
+    /// client.reset_group_offsets("billing", "orders", None, StartOffset::Latest).await?;
+    /// for group in client.list_groups().await? {
+    ///     println!("{} is {}", group.group, group.state);
+    ///     for lag in client.group_lag(&group.group).await? {
+    ///         println!("{}-{}: {:?} behind", lag.topic, lag.partition, lag.lag);
+    ///     }
+    /// }
+    /// # assert_eq!(client.group_lag("billing").await?.len(), 3);
+    /// # flymq_core::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub async fn list_groups(&self) -> Result<Vec<GroupListing>> {
         let router = &self.core().router;
         let request = ListGroupsRequest {};

@@ -248,3 +248,19 @@ async fn groups_from_outside() {
     let error = client.describe_group("g").await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::UnknownGroup));
 }
+
+#[tokio::test]
+async fn gaps_are_committed_as_passed_over() {
+    let (_dir, broker, client) = twenty().await;
+    broker.engine().skip_offsets("t", 0, 5).unwrap();
+    let mut consumer = subscribed(client.consumer().group("g"));
+    while consumer.assignment().is_empty() || consumer.position("t", 0).unwrap() < 25 {
+        consumer.poll(7, Duration::from_millis(10)).await.unwrap();
+    }
+    consumer.close(LONG).await.unwrap();
+    assert_eq!(processed(&client).await, Some(24));
+    assert_eq!(client.group_lag("g").await.unwrap()[0].lag, Some(0));
+    fill(&client, "t", 20..21).await;
+    let mut next = subscribed(client.consumer().group("g"));
+    assert_eq!(next.next().await.unwrap().offset, 25);
+}

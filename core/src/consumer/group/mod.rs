@@ -6,10 +6,12 @@
 //! | `membership` | the task that joins, heartbeats and leaves |
 //! | `positions` | finding out where partitions that were assigned are to be read from |
 //! | `commit` | storing offsets, in order |
+//! | `slots` | sets of partitions |
 
 mod commit;
 mod membership;
 mod positions;
+mod slots;
 mod view;
 #[cfg(test)]
 mod view_tests;
@@ -28,7 +30,8 @@ use crate::link::{Lane, Retry};
 pub use commit::Commit;
 use commit::Commits;
 pub(super) use commit::{Offsets, Wanted, taken};
-pub(super) use view::{Change, Place, Slots, Topics, View, to_wire};
+pub(super) use slots::{Slots, to_wire};
+pub(super) use view::{Change, Place, Topics, View};
 
 /// How long the last word to the broker may take.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::CommittedRequest;
 
-use super::view::{Place, to_wire};
+use super::slots::to_wire;
+use super::view::Place;
 use super::{Group, Shared};
 use crate::admin::OffsetSpec;
 use crate::consumer::OffsetReset;

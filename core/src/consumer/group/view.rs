@@ -1,7 +1,6 @@
 //! What is known of a membership, and what follows from it. Pure: the time is handed in.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use flymq_protocol::messages::{
@@ -11,10 +10,9 @@ use flymq_protocol::messages::{
 use tokio::time::Instant;
 
 use super::GroupOptions;
+use super::slots::{Slots, from_wire, to_wire};
 use crate::error::Error;
 use crate::record::TopicPartition;
-
-pub(in crate::consumer) type Slots = BTreeSet<TopicPartition>;
 
 /// Where reading a partition begins.
 #[derive(Clone, Debug)]
@@ -415,29 +413,4 @@ impl View {
             });
         }
     }
-}
-
-fn from_wire(assignment: &[TopicPartitions]) -> Slots {
-    let mut slots = Slots::new();
-    for TopicPartitions { topic, partitions } in assignment {
-        let topic: Arc<str> = topic.as_str().into();
-        slots.extend(
-            partitions.iter().map(|&p| TopicPartition { topic: topic.clone(), partition: p }),
-        );
-    }
-    slots
-}
-
-pub(in crate::consumer) fn to_wire<'a>(
-    slots: impl IntoIterator<Item = &'a TopicPartition>,
-) -> Vec<TopicPartitions> {
-    let mut topics: Vec<TopicPartitions> = Vec::new();
-    for TopicPartition { topic, partition } in slots {
-        match topics.last_mut().filter(|last| *last.topic == **topic) {
-            Some(last) => last.partitions.push(*partition),
-            None => topics
-                .push(TopicPartitions { topic: topic.to_string(), partitions: vec![*partition] }),
-        }
-    }
-    topics
 }
