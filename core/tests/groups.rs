@@ -267,3 +267,30 @@ async fn a_client_that_is_closed_ends_its_consumers() {
     assert_eq!(error.code(), Some(ErrorCode::Closed));
     consumer.close(LONG).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_connections_take_nothing_from_a_member() {
+    let (_dir, broker, address) = broker().await;
+    let direct = connect(&address).await;
+    direct.create_topic(NewTopic::new("t").partitions(4)).await.unwrap();
+    let proxy = Proxy::start(broker.local_addr()).await;
+    let client = connect(&proxy.address).await;
+    proxy.cut_after(4_000);
+    let builder = client.consumer().group("g").auto_commit(Duration::from_millis(10));
+    let mut a = builder.clone().build();
+    let mut b = builder.build();
+    a.subscribe(["t"]).unwrap();
+    b.subscribe(["t"]).unwrap();
+    let mut tally = Tally::default();
+    let mut count = 0;
+    while proxy.cuts() < 30 {
+        fill(&direct, "t", count..count + 100).await;
+        count += 100;
+        drive(&mut [&mut a, &mut b], &mut tally, |_, tally| tally.has_all(count)).await;
+    }
+    tally.assert_each_once(count);
+    a.close(LONG).await.unwrap();
+    b.close(LONG).await.unwrap();
+    let committed = direct.group_offsets("g").await.unwrap();
+    assert_eq!(committed.iter().map(|o| o.next()).sum::<u64>(), count);
+}
