@@ -222,7 +222,22 @@ impl Client {
         topic: &str,
         queries: &[(u32, OffsetSpec)],
     ) -> Result<Vec<u64>> {
-        self.core().list_offsets(topic, queries, Isolation::default()).await
+        self.list_offsets_with(topic, queries, Isolation::default()).await
+    }
+
+    /// As [`list_offsets`](Client::list_offsets). Read committed, which is the default, the end of
+    /// the log is where the first open transaction begins.
+    ///
+    /// # Errors
+    ///
+    /// As [`list_offsets`](Client::list_offsets).
+    pub async fn list_offsets_with(
+        &self,
+        topic: &str,
+        queries: &[(u32, OffsetSpec)],
+        isolation: Isolation,
+    ) -> Result<Vec<u64>> {
+        self.core().list_offsets(topic, queries, isolation).await
     }
 }
 

@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
 //! | [`admin`] | topics and offsets |
+//! | [`groups`] | groups from outside: members, offsets, lag |
 //! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries |
-//! | [`consumer`] | [`Consumer`]: reading ahead, positions |
+//! | [`consumer`] | [`Consumer`]: reading ahead, positions, groups |
 //! | [`record`] | what goes in and what comes out |
 //! | `link` | connections, and which broker to talk to |
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
@@ -22,6 +23,7 @@ mod clock;
 pub mod config;
 pub mod consumer;
 pub mod error;
+pub mod groups;
 mod link;
 pub mod metrics;
 pub mod producer;
@@ -33,10 +35,14 @@ pub use admin::{
 pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
 pub use config::Config;
-pub use consumer::{Consumer, ConsumerBuilder, OffsetReset, StartOffset};
+pub use consumer::{
+    Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, Rebalance,
+    StartOffset,
+};
 pub use error::{Error, Result};
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
+pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};
 pub use metrics::{MetricsSnapshot, OperationMetrics};
 pub use producer::{Compression, Delivery, Producer, ProducerBuilder};
-pub use record::{Header, Message, Record, RecordMetadata};
+pub use record::{GroupOffset, Header, Message, Record, RecordMetadata, TopicPartition};

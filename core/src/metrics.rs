@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     prefetched_bytes: AtomicI64,
     sent_records: AtomicU64,
     consumed_records: AtomicU64,
+    rebalances: AtomicU64,
+    commits: AtomicU64,
     /// Per request, not per record, so that one lock is cheap enough.
     answers: Mutex<Answers>,
 }
@@ -60,6 +62,10 @@ pub struct MetricsSnapshot {
     pub sent_records: u64,
     /// Records handed to the application.
     pub consumed_records: u64,
+    /// How often a consumer's share of its group's partitions has changed.
+    pub rebalances: u64,
+    /// COMMIT requests that brokers acknowledged.
+    pub commits: u64,
     /// Time from request to answer: half of all requests took no longer. FETCH is left out of this
     /// and the next three, because it waits for records to come.
     pub latency_p50: Duration,
@@ -137,6 +143,14 @@ impl Metrics {
         self.consumed_records.fetch_add(records, Relaxed);
     }
 
+    pub fn rebalanced(&self) {
+        self.rebalances.fetch_add(1, Relaxed);
+    }
+
+    pub fn committed(&self) {
+        self.commits.fetch_add(1, Relaxed);
+    }
+
     pub fn answered(&self, op: OpCode, took: Duration, error: Option<&Error>) {
         let micros = took.as_micros().clamp(1, LONGEST_US.into()) as u64;
         let mut answers = self.answers();
@@ -184,6 +198,8 @@ impl Metrics {
             prefetched_bytes: level(&self.prefetched_bytes),
             sent_records: self.sent_records.load(Relaxed),
             consumed_records: self.consumed_records.load(Relaxed),
+            rebalances: self.rebalances.load(Relaxed),
+            commits: self.commits.load(Relaxed),
             latency_p50: quantile(&all, 0.5),
             latency_p90: quantile(&all, 0.9),
             latency_p99: quantile(&all, 0.99),

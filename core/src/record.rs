@@ -1,5 +1,6 @@
 //! What goes in and what comes out.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -76,6 +77,71 @@ impl Record {
         let mut alone = flymq_protocol::BatchBuilder::new();
         alone.push(self.key.as_deref(), self.value.as_deref(), &self.headers, 0);
         alone.size()
+    }
+}
+
+/// A partition of a topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: u32,
+}
+
+impl TopicPartition {
+    /// A partition of a topic.
+    pub fn new(topic: impl Into<Arc<str>>, partition: u32) -> Self {
+        Self { topic: topic.into(), partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "partition {} of topic {:?}", self.partition, self.topic)
+    }
+}
+
+/// What a group has processed of a partition.
+///
+/// ```
+/// use flymq_core::GroupOffset;
+///
+/// let processed = GroupOffset::new("orders", 0, 41);
+/// assert_eq!(processed.next(), 42);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupOffset {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: u32,
+    /// The last offset processed; −1 for none, so that the group begins at offset 0.
+    pub offset: i64,
+    /// A note of the application, up to 4,096 bytes.
+    pub metadata: String,
+}
+
+impl GroupOffset {
+    /// Everything up to and with `offset` is processed.
+    pub fn new(topic: impl Into<Arc<str>>, partition: u32, offset: i64) -> Self {
+        Self { topic: topic.into(), partition, offset, metadata: String::new() }
+    }
+
+    /// Adds a note.
+    pub fn metadata(mut self, metadata: impl Into<String>) -> Self {
+        self.metadata = metadata.into();
+        self
+    }
+
+    /// The offset at which the group goes on.
+    pub fn next(&self) -> u64 {
+        u64::try_from(self.offset.saturating_add(1)).unwrap_or(0)
+    }
+
+    /// The partition.
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.clone(), partition: self.partition }
     }
 }
 

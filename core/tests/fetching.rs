@@ -191,7 +191,7 @@ async fn trouble_of_the_broker_passes_and_refusals_are_reported() {
     consumer.seek("t", 0, StartOffset::Offset(1)).await.unwrap();
     let error = consumer.poll(1, SOON).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::NotAuthorized));
-    consumer.close();
+    consumer.close(Duration::from_secs(1)).await.unwrap();
     assert_eq!(client.metrics().prefetched_bytes, 0);
 }
 

@@ -112,7 +112,13 @@ async fn recover(shared: &Shared, topic: &str, fetched: FetchedPartition) -> boo
         OffsetReset::Earliest => Some(OffsetSpec::Earliest),
         OffsetReset::Latest => Some(OffsetSpec::Latest),
     };
+    let is_gone = error.is(ErrorCode::UnknownTopic) || error.is(ErrorCode::UnknownPartition);
     let Some(spec) = spec else {
+        // A group takes away what is gone.
+        let by_group = shared.group.as_ref().is_some_and(|group| !group.view().by_hand);
+        if is_gone && by_group {
+            return false;
+        }
         if error.is_retriable() {
             return false;
         }

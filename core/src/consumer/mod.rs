@@ -1,130 +1,39 @@
 //! The consumer: reads the partitions it is given, ahead of the application and in order.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `builder` | options |
+//! | `state`, `progress` | positions, what was read ahead, what is to be committed |
+//! | `fetcher` | the task that reads ahead |
+//! | `group` | the tasks of a membership |
+//! | `rebalance` | telling the application of changes, on its own thread |
+//! | `offsets` | committing |
 
+mod builder;
 mod fetcher;
+mod group;
+mod offsets;
+mod progress;
+mod rebalance;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use flymq_protocol::messages::Isolation;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::admin::OffsetSpec;
 use crate::client::Core;
-use crate::clock::after;
 use crate::error::{Error, Result};
 use crate::link::FetchLane;
-use crate::record::Message;
+use crate::record::TopicPartition;
+use builder::Options;
+pub use builder::{ConsumerBuilder, OffsetReset, StartOffset};
+use group::Group;
+pub use group::{Assignor, Commit, GroupMetadata};
+pub use rebalance::{Event, Rebalance};
+use rebalance::{Listener, Revocation};
 use state::State;
-
-/// Where reading a partition begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartOffset {
-    /// At the oldest record there is.
-    Earliest,
-    /// Behind the newest record.
-    Latest,
-    /// At this offset.
-    Offset(u64),
-    /// At the first record of this time or later, in milliseconds since 1970.
-    Timestamp(i64),
-}
-
-/// What to do when a position lies outside the log, because retention has overtaken it for instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OffsetReset {
-    /// Go on at the oldest record there is.
-    #[default]
-    Earliest,
-    /// Go on behind the newest record.
-    Latest,
-    /// Report OFFSET_OUT_OF_RANGE and wait for a seek.
-    Error,
-}
-
-/// Options of a consumer. Made by [`Client::consumer`](crate::Client::consumer).
-#[derive(Clone, Debug)]
-pub struct ConsumerBuilder {
-    core: Arc<Core>,
-    options: Options,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub max_wait: Duration,
-    pub min_bytes: u32,
-    pub fetch_bytes: u32,
-    pub prefetch_bytes: usize,
-    pub isolation: Isolation,
-    pub reset: OffsetReset,
-}
-
-impl ConsumerBuilder {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        let options = Options {
-            max_wait: Duration::from_millis(500),
-            min_bytes: 1,
-            fetch_bytes: 4 << 20,
-            prefetch_bytes: 16 << 20,
-            isolation: Isolation::default(),
-            reset: OffsetReset::default(),
-        };
-        Self { core, options }
-    }
-
-    /// How long the broker may wait for records before it answers. Default 500 ms. New records are
-    /// returned at once whatever this is.
-    pub fn max_wait(mut self, wait: Duration) -> Self {
-        self.options.max_wait = wait;
-        self
-    }
-
-    /// How many bytes the broker collects before it answers, within `max_wait`. Default 1.
-    pub fn min_bytes(mut self, bytes: u32) -> Self {
-        self.options.min_bytes = bytes;
-        self
-    }
-
-    /// How many bytes of records are asked for at a time. Default 4 MiB.
-    pub fn fetch_bytes(mut self, bytes: u32) -> Self {
-        self.options.fetch_bytes = bytes;
-        self
-    }
-
-    /// How many bytes may be read ahead of the application; one fetch more may be under way.
-    /// Default 16 MiB.
-    pub fn prefetch_bytes(mut self, bytes: usize) -> Self {
-        self.options.prefetch_bytes = bytes;
-        self
-    }
-
-    /// Which records of transactions are seen. Default read committed.
-    pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.options.isolation = isolation;
-        self
-    }
-
-    /// What to do when a position lies outside the log. Default earliest.
-    pub fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
-        self.options.reset = reset;
-        self
-    }
-
-    /// Starts the consumer, without partitions. Must be called within a tokio runtime.
-    pub fn build(self) -> Consumer {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(self.core.metrics.clone())),
-            lane: self.core.router.fetch_lane(),
-            core: self.core,
-            options: self.options,
-            filled: Notify::new(),
-            changed: Notify::new(),
-        });
-        let fetching = tokio::spawn(fetcher::run(shared.clone()));
-        Consumer { shared, fetching }
-    }
-}
 
 /// Reads partitions in the background and hands their records out in order.
 ///
@@ -155,19 +64,26 @@ impl ConsumerBuilder {
 ///         seen += 1;
 ///     }
 /// }
-/// consumer.close();
+/// consumer.close(Duration::from_secs(10)).await?;
 /// # flymq_core::Result::Ok(())
 /// # }).unwrap();
 /// ```
 pub struct Consumer {
     shared: Arc<Shared>,
     fetching: JoinHandle<()>,
+    grouping: Option<JoinHandle<()>>,
+    /// Only for `&mut self`, so it is never contended; the lock lets `&Consumer` be sent.
+    listener: Mutex<Option<Listener>>,
+    revocation: Option<Revocation>,
+    /// Why the last commit before partitions were given up failed.
+    uncommitted: Option<Error>,
 }
 
-pub(crate) struct Shared {
+struct Shared {
     core: Arc<Core>,
     options: Options,
     state: Mutex<State>,
+    group: Option<Group>,
     lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,
@@ -182,16 +98,35 @@ impl Shared {
 }
 
 impl Consumer {
+    fn new(
+        shared: Arc<Shared>,
+        fetching: JoinHandle<()>,
+        grouping: Option<JoinHandle<()>>,
+    ) -> Self {
+        Self {
+            shared,
+            fetching,
+            grouping,
+            listener: Mutex::default(),
+            revocation: None,
+            uncommitted: None,
+        }
+    }
+
     /// Reads these partitions from now on, and no others.
     ///
     /// # Errors
     ///
     /// UNKNOWN_TOPIC, UNKNOWN_PARTITION, INVALID_ARGUMENT for a partition that is named twice; then the
-    /// assignment stays as it was.
+    /// assignment stays as it was. INVALID_ARGUMENT too while the consumer is subscribed.
     pub async fn assign(
         &self,
         partitions: impl IntoIterator<Item = (String, u32, StartOffset)>,
     ) -> Result<()> {
+        if self.shared.group.as_ref().is_some_and(|group| group.view().is_in_use()) {
+            let message = "the group assigns this consumer's partitions: unsubscribe first";
+            return Err(Error::invalid("assign", message));
+        }
         // One question a topic, in the order of the topics' first partitions.
         let mut topics: Vec<(String, Vec<(u32, StartOffset)>)> = Vec::new();
         for (topic, partition, start) in partitions {
@@ -211,7 +146,14 @@ impl Consumer {
             let found = self.resolve(&topic, &starts).await?;
             let topic: Arc<str> = topic.into();
             let placed = starts.iter().zip(found);
-            positions.extend(placed.map(|((p, _), position)| (topic.clone(), *p, position)));
+            let slot = |p: u32| TopicPartition::new(topic.clone(), p);
+            positions.extend(placed.map(|((p, _), position)| (slot(*p), position)));
+        }
+        if let Some(group) = &self.shared.group {
+            if let Err(error) = self.shared.finish_commits(group).await {
+                tracing::warn!(group = group.options.group, %error, "could not commit");
+            }
+            group.view().by_hand = !positions.is_empty();
         }
         self.shared.state().assign(positions);
         self.shared.changed.notify_one();
@@ -240,59 +182,8 @@ impl Consumer {
     }
 
     /// The partitions being read.
-    pub fn assignment(&self) -> Vec<(Arc<str>, u32)> {
+    pub fn assignment(&self) -> Vec<TopicPartition> {
         self.shared.state().assignment()
-    }
-
-    /// Returns at most `max_records` records, as soon as there are any; none if there are none
-    /// within `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// What reading met since the last call and will not pass by itself, such as UNKNOWN_TOPIC or,
-    /// where [`OffsetReset::Error`] is set, OFFSET_OUT_OF_RANGE. Lost connections are made again in
-    /// the background and are no error.
-    pub async fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Message>> {
-        let deadline = after(timeout);
-        loop {
-            let (messages, has_room) = {
-                let mut state = self.shared.state();
-                let limit = self.shared.core.router.config().max_response_bytes;
-                let messages = state.take(max_records, limit)?;
-                (messages, state.has_room(self.shared.options.prefetch_bytes))
-            };
-            if has_room {
-                self.shared.changed.notify_one();
-            }
-            if !messages.is_empty() {
-                self.shared.core.metrics.consumed(messages.len() as u64);
-                return Ok(messages);
-            }
-            tokio::select! {
-                waited = tokio::time::timeout_at(deadline, self.shared.filled.notified()) => {
-                    if waited.is_err() {
-                        return Ok(Vec::new());
-                    }
-                }
-                () = self.shared.core.router.closed() => {
-                    return Err(Error::closed("poll", "client"));
-                }
-            }
-        }
-    }
-
-    /// The next record, however long it takes.
-    ///
-    /// # Errors
-    ///
-    /// As [`poll`](Consumer::poll).
-    pub async fn next(&mut self) -> Result<Message> {
-        loop {
-            let message = self.poll(1, Duration::from_secs(60)).await?.pop();
-            if let Some(message) = message {
-                return Ok(message);
-            }
-        }
     }
 
     /// Goes on reading a partition at another offset. What was read ahead is dropped.
@@ -306,7 +197,17 @@ impl Consumer {
             StartOffset::Offset(offset) => offset,
             start => self.resolve(topic, &[(partition, start)]).await?[0],
         };
-        self.shared.state().seek(topic, partition, position);
+        self.seek_to(topic, partition, position)
+    }
+
+    /// As [`seek`](Consumer::seek), to an offset, which takes no waiting.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if the partition is not assigned.
+    pub fn seek_to(&self, topic: &str, partition: u32, offset: u64) -> Result<()> {
+        self.check_assigned("seek", topic, partition)?;
+        self.shared.state().seek(topic, partition, offset);
         self.shared.changed.notify_one();
         Ok(())
     }
@@ -352,9 +253,6 @@ impl Consumer {
         self.set_paused("resume", topic, partition, false)
     }
 
-    /// Reads nothing more. The same as dropping the consumer.
-    pub fn close(self) {}
-
     fn set_paused(
         &self,
         operation: &'static str,
@@ -375,10 +273,18 @@ impl Consumer {
     }
 }
 
+/// Reads nothing more. A member of a group commits in the background what the application has come
+/// back for, if it commits by itself, and leaves the group.
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.fetching.abort();
-        // The fetching task keeps its share until it has noticed.
+        if let Some(group) = &self.shared.group {
+            if group.options.auto_commit.is_some() {
+                drop(self.shared.auto_commit(group));
+            }
+            self.shared.update(group, |view| view.ended = true);
+        }
+        // The tasks keep their shares until they have noticed.
         self.shared.state().assign(Vec::new());
     }
 }

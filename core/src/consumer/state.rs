@@ -7,14 +7,15 @@ use flymq_protocol::RecordBatch;
 use flymq_protocol::batch::Records;
 use flymq_protocol::messages::{FetchPartition, FetchTopic, FetchedPartition};
 
+use super::group::{Offsets, Place, Slots, Wanted};
+use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::record::Message;
+use crate::record::{Message, TopicPartition};
 
 /// What a consumer knows of one partition.
 struct Partition {
-    topic: Arc<str>,
-    partition: u32,
+    slot: TopicPartition,
     /// Offset of the next record for the application.
     position: u64,
     /// Where the next fetch begins.
@@ -26,6 +27,9 @@ struct Partition {
     asked: bool,
     /// Nothing is fetched until a seek, because of an error that was reported.
     halted: bool,
+    /// Whether it is not known where to begin, so that there is no position yet.
+    nowhere: bool,
+    progress: Progress,
     batches: VecDeque<RecordBatch>,
     /// The batch that is being handed out.
     reading: Option<Records>,
@@ -53,33 +57,89 @@ impl State {
         self.metrics.prefetched(more as i64 - less as i64);
     }
 
-    pub fn assign(&mut self, positions: Vec<(Arc<str>, u32, u64)>) {
+    /// Reads these and no others.
+    pub fn assign(&mut self, positions: Vec<(TopicPartition, u64)>) {
         self.generation += 1;
         self.note_buffered(0, self.buffered);
         self.failure = None;
-        self.partitions = positions
-            .into_iter()
-            .map(|(topic, partition, position)| Partition {
-                topic,
-                partition,
-                position,
-                fetch_from: position,
-                latest: None,
-                paused: false,
-                asked: false,
-                halted: false,
-                batches: VecDeque::new(),
-                reading: None,
-            })
-            .collect();
+        let place = |(slot, position)| Partition::new(slot, Place::Reset(position));
+        self.partitions = positions.into_iter().map(place).collect();
+    }
+
+    /// Reads these too. What others have read ahead is kept.
+    pub fn add(&mut self, places: Vec<(TopicPartition, Place)>) {
+        self.generation += 1;
+        for (slot, place) in places {
+            if let Place::Nowhere(error) = &place {
+                self.report(error.clone());
+            }
+            self.partitions.push(Partition::new(slot, place));
+        }
+    }
+
+    /// Reads these no more. What others have read ahead is kept.
+    pub fn remove(&mut self, slots: &Slots) {
+        self.generation += 1;
+        let mut dropped = 0;
+        self.partitions.retain_mut(|p| {
+            let stays = !slots.contains(&p.slot);
+            if !stays {
+                dropped += p.drop_ahead();
+            }
+            stays
+        });
+        self.note_buffered(0, dropped);
     }
 
     fn find(&mut self, topic: &str, partition: u32) -> Option<&mut Partition> {
-        self.partitions.iter_mut().find(|p| p.partition == partition && &*p.topic == topic)
+        let is_it = |p: &&mut Partition| p.slot.partition == partition && &*p.slot.topic == topic;
+        self.partitions.iter_mut().find(is_it)
     }
 
-    pub fn assignment(&self) -> Vec<(Arc<str>, u32)> {
-        self.partitions.iter().map(|p| (p.topic.clone(), p.partition)).collect()
+    pub fn assignment(&self) -> Vec<TopicPartition> {
+        self.partitions.iter().map(|p| p.slot.clone()).collect()
+    }
+
+    /// The application came back: what it was given it has processed.
+    pub fn came_back(&mut self) {
+        for partition in self.partitions.iter_mut().filter(|p| !p.nowhere) {
+            partition.progress.came_back(partition.position);
+        }
+    }
+
+    /// The positions of all partitions that have one.
+    pub fn positions(&self) -> Vec<(TopicPartition, u64)> {
+        let placed = self.partitions.iter().filter(|p| !p.nowhere);
+        placed.map(|p| (p.slot.clone(), p.position)).collect()
+    }
+
+    /// What auto-commit has to store now; it is on its way from then on. `wanted` says how, or that
+    /// it must not be.
+    pub fn take_processed(
+        &mut self,
+        wanted: impl Fn(&TopicPartition, u64) -> Option<Wanted>,
+    ) -> Offsets {
+        let mut offsets = Offsets::new();
+        for Partition { slot, progress, .. } in &mut self.partitions {
+            let Some(position) = progress.due() else { continue };
+            let Some(wanted) = wanted(slot, position) else { continue };
+            progress.committing(position);
+            offsets.insert(slot.clone(), wanted);
+        }
+        offsets
+    }
+
+    /// All before `position` is about to be committed.
+    pub fn committing(&mut self, slot: &TopicPartition, position: u64) {
+        if let Some(found) = self.find(&slot.topic, slot.partition) {
+            found.progress.committing(position);
+        }
+    }
+
+    pub fn commit_failed(&mut self, slot: &TopicPartition) {
+        if let Some(found) = self.find(&slot.topic, slot.partition) {
+            found.progress.failed();
+        }
     }
 
     pub fn generation(&self) -> u64 {
@@ -91,6 +151,8 @@ impl State {
         let Some(found) = self.find(topic, partition) else { return };
         found.position = position;
         found.halted = false;
+        found.nowhere = false;
+        found.progress.sought();
         let dropped = found.drop_ahead();
         self.note_buffered(0, dropped);
     }
@@ -145,15 +207,14 @@ impl State {
         order.sort_by_key(|p| p.batches.len());
         for p in order {
             let wanted = FetchPartition {
-                partition: p.partition,
+                partition: p.slot.partition,
                 offset: p.fetch_from,
                 max_bytes: fetch_bytes,
             };
-            match topics.iter_mut().find(|t| t.topic == *p.topic) {
+            match topics.iter_mut().find(|t| t.topic == *p.slot.topic) {
                 Some(topic) => topic.partitions.push(wanted),
-                None => {
-                    topics.push(FetchTopic { topic: p.topic.to_string(), partitions: vec![wanted] })
-                }
+                None => topics
+                    .push(FetchTopic { topic: p.slot.topic.to_string(), partitions: vec![wanted] }),
             }
         }
         topics
@@ -228,6 +289,27 @@ struct Freed {
 }
 
 impl Partition {
+    fn new(slot: TopicPartition, place: Place) -> Self {
+        let (position, committed, nowhere) = match place {
+            Place::Committed(position) => (position, Some(position), false),
+            Place::Reset(position) => (position, None, false),
+            Place::Nowhere(_) => (0, None, true),
+        };
+        Self {
+            slot,
+            position,
+            fetch_from: position,
+            latest: None,
+            paused: false,
+            asked: false,
+            halted: nowhere,
+            nowhere,
+            progress: Progress::new(committed),
+            batches: VecDeque::new(),
+            reading: None,
+        }
+    }
+
     /// Drops what was read ahead. Returns how many bytes that were.
     fn drop_ahead(&mut self) -> usize {
         self.fetch_from = self.position;
@@ -254,7 +336,8 @@ impl Partition {
                 Some(Ok(record)) if record.offset < self.position => {}
                 Some(Ok(record)) => {
                     self.position = record.offset + 1;
-                    messages.push(Message::new(self.topic.clone(), self.partition, record));
+                    let TopicPartition { topic, partition } = &self.slot;
+                    messages.push(Message::new(topic.clone(), *partition, record));
                 }
                 Some(Err(error)) => {
                     freed.error = Some(self.damaged(error));
@@ -273,10 +356,8 @@ impl Partition {
     fn damaged(&mut self, error: flymq_protocol::ProtocolError) -> Error {
         self.halted = true;
         self.reading = None;
-        let message = format!(
-            "partition {} of topic {:?} cannot be read at offset {}: {}",
-            self.partition, self.topic, self.position, error.message
-        );
+        let message =
+            format!("{} cannot be read at offset {}: {}", self.slot, self.position, error.message);
         Error::new(error.code, "poll", message)
     }
 }

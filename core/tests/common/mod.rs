@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses its own part
 
 pub mod fake;
+pub mod members;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,7 +20,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
-    let config = flymq_broker::Config { data_dir: dir.into(), listen, ..Default::default() };
+    let config = flymq_broker::Config {
+        data_dir: dir.into(),
+        listen,
+        heartbeat_interval: Duration::from_millis(50),
+        ..Default::default()
+    };
     Broker::start(config).await.unwrap()
 }
 
