@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use flymq_protocol::Codec;
 
-use super::queue::Limits;
-use super::{Inner, Producer};
+use super::Producer;
+use super::batch::Limits;
+use super::inner::Inner;
 use crate::client::Core;
 use crate::error::{Error, Result};
 

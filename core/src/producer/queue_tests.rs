@@ -10,8 +10,9 @@ use flymq_protocol::{Codec, RecordBatch};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
+use super::batch::{Identity, Limits};
 use super::delivery::Delivery;
-use super::queue::{Identity, Limits, Next, PartitionQueue};
+use super::queue::{Next, PartitionQueue};
 use crate::error::Error;
 use crate::record::Record;
 
