@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
 //! | [`admin`] | topics and offsets |
-//! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries |
+//! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries; [`TransactionalProducer`] |
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions |
 //! | [`record`] | what goes in and what comes out |
 //! | `link` | connections, and which broker to talk to |
@@ -38,5 +38,8 @@ pub use error::{Error, Result};
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use metrics::{MetricsSnapshot, OperationMetrics};
-pub use producer::{Compression, Delivery, Producer, ProducerBuilder};
+pub use producer::{
+    Compression, Delivery, GroupMetadata, GroupOffsets, Producer, ProducerBuilder, Transaction,
+    TransactionalProducer, TransactionalProducerBuilder,
+};
 pub use record::{Header, Message, Record, RecordMetadata};

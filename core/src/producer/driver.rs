@@ -62,13 +62,11 @@ impl Inner {
         self.attention.notify_one();
     }
 
-    fn give_up(&self, expired: Vec<GivenUp>) {
-        if expired.is_empty() {
-            return;
-        }
+    /// Why records are given up.
+    fn late(&self) -> Error {
         let cause = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let within = self.delivery_timeout.as_millis();
-        let error = match cause {
+        match cause {
             Some(cause) => Error::with_source(
                 ErrorCode::Timeout,
                 "send",
@@ -80,7 +78,14 @@ impl Inner {
                 "send",
                 format!("no broker stored it within {within} ms"),
             ),
-        };
+        }
+    }
+
+    fn give_up(&self, expired: Vec<GivenUp>) {
+        if expired.is_empty() {
+            return;
+        }
+        let error = self.late();
         for GivenUp { fate, held, count } in expired {
             self.release(held, count);
             fate.decide(Err(error.clone()));
@@ -121,12 +126,16 @@ impl Inner {
     async fn prepare(&self, partition: &PartitionQueue) -> Result<()> {
         loop {
             self.core.router.connection(Lane::Main).await?;
+            if let Some(coordinator) = &self.transaction {
+                self.ensure_begun(coordinator).await?;
+            }
             let fresh = {
                 let mut queue = partition.lock();
                 if queue.is_settled() {
                     queue.resume();
                 }
-                if queue.is_stopped() || queue.has_identity() {
+                // That of a transaction is there before its first record.
+                if queue.is_stopped() || queue.has_identity() || self.transaction.is_some() {
                     return Ok(());
                 }
                 !queue.may_share_identity()
@@ -166,10 +175,16 @@ impl Inner {
     fn tick(self: &Arc<Self>) {
         let now = Instant::now();
         let patience = self.core.router.config().request_timeout;
+        let transaction = self.transaction.as_ref().map(|t| (t, t.number()));
+        let mut doomed = false;
         for partition in self.queues() {
             let (expired, oldest) = {
                 let mut queue = partition.lock();
-                (queue.expire(now), queue.oldest_unanswered())
+                // A transaction gives nothing up but the whole.
+                let overdue = transaction.is_some() && queue.is_overdue(now);
+                doomed |= overdue;
+                let expired = if overdue { Vec::new() } else { queue.expire(now) };
+                (expired, queue.oldest_unanswered())
             };
             self.give_up(expired);
             if oldest.is_some_and(|sent| now.duration_since(sent) > patience) {
@@ -179,6 +194,9 @@ impl Inner {
                     connection.time_out();
                 }
             }
+        }
+        if let Some((coordinator, number)) = transaction.filter(|_| doomed) {
+            self.doom(coordinator, number, &self.late());
         }
     }
 }

@@ -13,6 +13,7 @@ use super::batch::{Identity, Limits, Sealed};
 use super::delivery::{self, Delivery};
 use super::driver;
 use super::topics::TopicState;
+use super::transaction::Coordinator;
 use crate::client::Core;
 use crate::clock::{after, now_ms};
 use crate::error::{Error, Result};
@@ -20,6 +21,8 @@ use crate::record::Record;
 
 pub(super) struct Inner {
     pub core: Arc<Core>,
+    /// Where the batches belong to transactions.
+    pub transaction: Option<Arc<Coordinator>>,
     pub limits: Limits,
     pub linger: Duration,
     pub delivery_timeout: Duration,
@@ -41,6 +44,7 @@ pub(super) struct Inner {
 impl Inner {
     pub fn new(
         core: Arc<Core>,
+        transaction: Option<Arc<Coordinator>>,
         limits: Limits,
         buffer_bytes: usize,
         linger: Duration,
@@ -48,6 +52,7 @@ impl Inner {
     ) -> Self {
         Self {
             core,
+            transaction,
             limits,
             linger,
             delivery_timeout,
@@ -63,11 +68,24 @@ impl Inner {
         }
     }
 
-    /// Checks a record that is about to be sent, and measures it.
-    fn admit(&self, record: &Record) -> Result<usize> {
+    pub fn check_open(&self, operation: &'static str) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::closed("send", "producer"));
+            return Err(Error::closed(operation, "producer"));
         }
+        Ok(())
+    }
+
+    fn check_transaction(&self, transaction: u64) -> Result<()> {
+        match &self.transaction {
+            Some(coordinator) => coordinator.admit(transaction, "send"),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks a record that is about to be sent, and measures it.
+    fn admit(&self, record: &Record, transaction: u64) -> Result<usize> {
+        self.check_open("send")?;
+        self.check_transaction(transaction)?;
         if record.headers.len() > batch::MAX_HEADERS as usize {
             return Err(Error::invalid(
                 "send",
@@ -86,9 +104,15 @@ impl Inner {
         Ok(size)
     }
 
-    /// Takes a record in once there is room for it.
-    pub async fn send(self: &Arc<Self>, topic: &str, record: Record) -> Result<Delivery> {
-        let size = self.admit(&record)?;
+    /// Takes a record in once there is room for it. `transaction` is the number of the one that it
+    /// belongs to, or 0.
+    pub async fn send(
+        self: &Arc<Self>,
+        topic: &str,
+        record: Record,
+        transaction: u64,
+    ) -> Result<Delivery> {
+        let size = self.admit(&record, transaction)?;
         let topic = match self.known(topic) {
             // The limit may have been raised for a record that exceeds it.
             Some(topic) if topic.is_current() && topic.admit(&record, size).is_ok() => topic,
@@ -103,12 +127,17 @@ impl Inner {
                 .await
                 .map_err(|_| Error::closed("send", "producer"))?,
         };
-        self.append(&topic, &record, space)
+        self.append(&topic, &record, space, transaction)
     }
 
     /// Takes a record in if there is room for it now.
-    pub fn try_send(self: &Arc<Self>, topic: &str, record: Record) -> Result<Delivery> {
-        let size = self.admit(&record)?;
+    pub fn try_send(
+        self: &Arc<Self>,
+        topic: &str,
+        record: Record,
+        transaction: u64,
+    ) -> Result<Delivery> {
+        let size = self.admit(&record, transaction)?;
         let topic = self.known(topic).ok_or_else(|| {
             Error::invalid("send", format!("the partitions of topic {topic:?} are not known yet"))
         })?;
@@ -121,7 +150,7 @@ impl Inner {
                 format!("the buffer of {} bytes has no room for {size} more", self.buffer_bytes),
             ),
         })?;
-        self.append(&topic, &record, space)
+        self.append(&topic, &record, space, transaction)
     }
 
     /// Puts a record into its partition's batch, where it keeps the room it has been given.
@@ -130,6 +159,7 @@ impl Inner {
         topic: &TopicState,
         record: &Record,
         space: SemaphorePermit<'_>,
+        transaction: u64,
     ) -> Result<Delivery> {
         let count = topic.count;
         let size = space.num_permits();
@@ -149,10 +179,9 @@ impl Inner {
         let timestamp = record.timestamp.unwrap_or_else(now_ms);
         let deadline = || after(self.delivery_timeout);
         let mut queue = partition.lock();
-        // Seen under the lock that giving up takes too: nothing can slip in behind it.
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::closed("send", "producer"));
-        }
+        // Seen under the lock that giving up and committing take too: nothing can slip in behind it.
+        self.check_open("send")?;
+        self.check_transaction(transaction)?;
         let appended = queue.append(partition, record, size, timestamp, deadline, &self.limits);
         space.forget();
         self.core.metrics.buffered(size as i64, 1);
@@ -185,10 +214,18 @@ impl Inner {
         }
     }
 
+    /// Takes no more records in.
+    pub fn shut(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
     /// Gives up everything that is not decided, and ends the producer's task.
     pub fn abandon(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.shut();
         self.space.close();
+        if let Some(coordinator) = &self.transaction {
+            coordinator.doom(coordinator.number(), &Error::closed("send", "producer"));
+        }
         let mut abandoned = 0;
         for partition in self.queues() {
             let rest = partition.lock().drain();
@@ -204,6 +241,23 @@ impl Inner {
             );
         }
         self.attention.notify_one();
+    }
+
+    /// Has a transaction end by being aborted: nothing of it is sent any more.
+    pub fn doom(&self, coordinator: &Coordinator, number: u64, error: &Error) {
+        if coordinator.doom(number, error) {
+            self.sweep(&Error::aborted("send", error));
+        }
+    }
+
+    /// Forgets everything under way, to begin anew under another identity.
+    pub fn sweep(&self, error: &Error) {
+        for partition in self.queues() {
+            let undecided = partition.lock().reset();
+            for sealed in undecided {
+                self.decide(sealed, Err(error.clone()));
+            }
+        }
     }
 
     /// Tells a batch's records their fate and gives their room back.

@@ -10,9 +10,9 @@ mod queue;
 mod queue_tests;
 mod sending;
 mod topics;
+mod transaction;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use flymq_protocol::ErrorCode;
@@ -20,6 +20,9 @@ use flymq_protocol::ErrorCode;
 pub use builder::{Compression, ProducerBuilder};
 pub use delivery::Delivery;
 use inner::Inner;
+pub use transaction::{
+    GroupMetadata, GroupOffsets, Transaction, TransactionalProducer, TransactionalProducerBuilder,
+};
 
 use crate::error::{Error, Result};
 use crate::record::{Record, RecordMetadata};
@@ -67,6 +70,14 @@ struct Handle {
     inner: Arc<Inner>,
 }
 
+impl Handle {
+    fn start(inner: Inner) -> Arc<Self> {
+        let inner = Arc::new(inner);
+        tokio::spawn(driver::run(inner.clone()));
+        Arc::new(Self { inner })
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.inner.abandon();
@@ -74,12 +85,6 @@ impl Drop for Handle {
 }
 
 impl Producer {
-    fn start(inner: Inner) -> Self {
-        let inner = Arc::new(inner);
-        tokio::spawn(driver::run(inner.clone()));
-        Self { handle: Arc::new(Handle { inner }) }
-    }
-
     /// Takes a record in. Returns as soon as there is room for it; await the [`Delivery`] to learn
     /// where it was stored.
     ///
@@ -91,7 +96,7 @@ impl Producer {
     /// UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE for a record that the topic does not take
     /// or the buffer could never hold, CLOSED.
     pub async fn send(&self, topic: &str, record: Record) -> Result<Delivery> {
-        self.handle.inner.send(topic, record).await
+        self.handle.inner.send(topic, record, 0).await
     }
 
     /// Takes a record in if there is room for it now. Otherwise as [`send`](Producer::send).
@@ -101,7 +106,7 @@ impl Producer {
     /// BUFFER_FULL if there is no room; INVALID_ARGUMENT if the topic's partitions are not known
     /// yet, which [`prepare`](Producer::prepare) sees to; and those of [`send`](Producer::send).
     pub fn try_send(&self, topic: &str, record: Record) -> Result<Delivery> {
-        self.handle.inner.try_send(topic, record)
+        self.handle.inner.try_send(topic, record, 0)
     }
 
     /// Learns a topic's partitions beforehand, so that the first record need not wait for that.
@@ -131,7 +136,7 @@ impl Producer {
     /// TIMEOUT if something was left.
     pub async fn close(&self, timeout: Duration) -> Result<()> {
         let inner = &self.handle.inner;
-        inner.closed.store(true, Ordering::Release);
+        inner.shut();
         let flushed = tokio::time::timeout(timeout, inner.flush()).await;
         inner.abandon();
         flushed.map_err(|_| {

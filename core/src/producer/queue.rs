@@ -42,6 +42,8 @@ pub(super) struct Queue {
     hole: bool,
     /// The identity was used up, so that the shared one must not be taken again.
     lost_identity: bool,
+    /// Counts how often everything was forgotten, to tell answers that come late.
+    pub round: u64,
     /// Whether a thread is handing batches to the connection. Only one may, or they would overtake
     /// each other.
     pub dispatching: bool,
@@ -337,6 +339,13 @@ impl Queue {
         expired
     }
 
+    /// Whether some batch's time is up.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        let flying = self.flying.iter().filter_map(|f| f.sealed.as_ref());
+        let sealed = flying.chain(&self.sealed).map(|s| s.deadline);
+        self.open.iter().map(|open| open.deadline).chain(sealed).any(|deadline| deadline <= now)
+    }
+
     /// The fates that are not decided yet. The open batch will be sent without lingering.
     pub fn undecided(&mut self) -> Vec<Arc<BatchFate>> {
         self.make_due();
@@ -351,5 +360,19 @@ impl Queue {
         self.seal(Codec::None);
         let flying = self.flying.drain(..).filter_map(|f| f.sealed);
         flying.chain(self.sealed.drain(..)).collect()
+    }
+
+    /// Forgets everything, to begin anew under another identity. Returns what is undecided.
+    pub fn reset(&mut self) -> Vec<Sealed> {
+        let undecided = self.drain();
+        *self = Self {
+            opened: self.opened,
+            last_size: self.last_size,
+            round: self.round + 1,
+            dispatching: self.dispatching,
+            attended: self.attended,
+            ..Self::default()
+        };
+        undecided
     }
 }

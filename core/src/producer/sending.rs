@@ -22,19 +22,26 @@ enum Failure {
     Forgotten,
 }
 
-fn judge(error: &Error, first: bool, hole: bool) -> Failure {
-    use ErrorCode::*;
-    match error.code() {
-        Some(OutOfOrderSequence | UnknownProducer) if !first => Failure::Passing,
-        Some(UnknownProducer) => Failure::Forgotten,
-        // Without a hole, the broker has lost what it acknowledged, and the application shall know.
-        Some(OutOfOrderSequence) if hole => Failure::Missing,
-        _ if error.is_retriable() => Failure::Passing,
-        _ => Failure::Final,
-    }
-}
-
 impl Inner {
+    fn judge(&self, error: &Error, first: bool, hole: bool) -> Failure {
+        use ErrorCode::*;
+        match (error.code(), &self.transaction) {
+            (Some(OutOfOrderSequence | UnknownProducer), _) if !first => Failure::Passing,
+            // It came in front of its transaction's beginning, which was not taken.
+            (Some(InvalidTxnState), Some(transaction)) if !transaction.is_begun() => {
+                Failure::Passing
+            }
+            _ if error.is_retriable() => Failure::Passing,
+            // A transaction is whole, or aborted.
+            (_, Some(_)) => Failure::Final,
+            (Some(UnknownProducer), None) => Failure::Forgotten,
+            // Without a hole, the broker has lost what it acknowledged, and the application shall
+            // know.
+            (Some(OutOfOrderSequence), None) if hole => Failure::Missing,
+            _ => Failure::Final,
+        }
+    }
+
     /// Sends what a partition has ready, as far as it can without waiting.
     pub(super) fn dispatch(self: &Arc<Self>, partition: &Arc<PartitionQueue>) {
         let Some(connection) = self.core.router.ready(Lane::Main) else {
@@ -42,8 +49,13 @@ impl Inner {
             return;
         };
         loop {
+            if let Some(coordinator) = &self.transaction
+                && !coordinator.may_send_on(&connection)
+            {
+                return self.attend(partition);
+            }
             let pressed = self.space.available_permits() < self.buffer_bytes / 2;
-            let batch = {
+            let (mut batch, round) = {
                 let mut queue = partition.lock();
                 if queue.dispatching {
                     // That thread looks again before it ends.
@@ -52,7 +64,7 @@ impl Inner {
                 match queue.take(&self.limits, pressed) {
                     Next::Send(batch) => {
                         queue.dispatching = true;
-                        batch
+                        (batch, queue.round)
                     }
                     Next::NeedsIdentity => {
                         let shared = *self.identity.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,17 +82,18 @@ impl Inner {
                     Next::Nothing => return,
                 }
             };
+            batch.transactional = self.transaction.is_some();
             let sequence = batch.base_sequence;
             let request = ProduceRequest {
                 topic: partition.topic.to_string(),
                 partition: partition.partition,
-                transactional_id: None,
+                transactional_id: self.transaction.as_ref().map(|t| t.id.clone()),
                 batch,
             };
             let inner = self.clone();
             let queue = partition.clone();
             connection.submit("produce", &request, move |answer| {
-                inner.answered(&queue, sequence, answer);
+                inner.answered(&queue, round, sequence, answer);
             });
             partition.lock().dispatching = false;
         }
@@ -91,13 +104,19 @@ impl Inner {
     fn answered(
         self: &Arc<Self>,
         partition: &Arc<PartitionQueue>,
+        round: u64,
         sequence: i32,
         answer: Result<ProduceResponse>,
     ) {
         let mut queue = partition.lock();
+        if queue.round != round {
+            // Of a transaction that is over.
+            return;
+        }
+        let mut doomed = false;
         let decided = match &answer {
             Ok(_) => queue.stored(sequence),
-            Err(error) => match judge(error, queue.is_first(sequence), queue.has_hole()) {
+            Err(error) => match self.judge(error, queue.is_first(sequence), queue.has_hole()) {
                 Failure::Passing => {
                     // A batch out of order is only behind the one that has the trouble.
                     if !error.is(ErrorCode::OutOfOrderSequence) {
@@ -114,7 +133,11 @@ impl Inner {
                     queue.failed(sequence);
                     None
                 }
-                Failure::Final => queue.without(sequence),
+                Failure::Final => {
+                    // Before a commit can see that nothing is under way any more.
+                    doomed = self.transaction.as_ref().is_some_and(|t| t.doom(t.number(), error));
+                    queue.without(sequence)
+                }
                 Failure::Missing => {
                     queue.failed(sequence);
                     queue.forget_sequences();
@@ -138,7 +161,11 @@ impl Inner {
             {
                 self.forget_topic(&partition.topic);
             }
+            let failure = answer.as_ref().err().filter(|_| doomed).cloned();
             self.decide(sealed, answer.map(|response| response.base_offset));
+            if let Some(error) = failure {
+                return self.sweep(&Error::aborted("send", &error));
+            }
         }
         if settled { self.attend(partition) } else { self.dispatch(partition) }
     }
