@@ -45,18 +45,8 @@ const MAX_OFFSETS: usize = 10_000;
 /// a name puts the older one out of action, so that what a crashed or hanging process has left open
 /// does no harm. Cheap to clone; clones share everything.
 ///
-/// ```
-/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-/// # let data = tempfile::tempdir().unwrap();
-/// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
-/// #     data_dir: data.path().into(),
-/// #     listen: "127.0.0.1:0".parse().unwrap(),
-/// #     ..Default::default()
-/// # }).await.unwrap();
-/// # let address = broker.local_addr().to_string();
-/// # let client = flymq_core::Client::connect(&address).await?;
-/// # client.create_topic(flymq_core::NewTopic::new("debits")).await?;
-/// # client.create_topic(flymq_core::NewTopic::new("credits")).await?;
+/// ```no_run
+/// # async fn example(client: flymq_core::Client) -> flymq_core::Result<()> {
 /// use flymq_core::Record;
 ///
 /// let producer = client.transactional_producer("transfers-1").build().await?;
@@ -64,8 +54,8 @@ const MAX_OFFSETS: usize = 10_000;
 /// transaction.send("debits", Record::new("10").key("alice")).await?;
 /// transaction.send("credits", Record::new("10").key("bob")).await?;
 /// transaction.commit().await?; // dropped without it, the transaction is aborted
-/// # flymq_core::Result::Ok(())
-/// # }).unwrap();
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct TransactionalProducer {
