@@ -8,6 +8,8 @@ mod inner;
 mod queue;
 #[cfg(test)]
 mod queue_tests;
+#[cfg(test)]
+mod queue_txn_tests;
 mod sending;
 mod topics;
 mod transaction;

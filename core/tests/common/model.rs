@@ -75,6 +75,11 @@ impl State {
         self.producers.remove(name);
     }
 
+    /// How many producers have ended their last transaction.
+    pub fn ends(&self) -> usize {
+        self.producers.values().filter(|p| p.ended.is_some()).count()
+    }
+
     fn finish(&mut self, name: &str, commit: bool) {
         let producer = self.producers.get_mut(name).unwrap();
         producer.open = false;

@@ -115,15 +115,31 @@ impl Coordinator {
         if self.gate.load(Ordering::Acquire) == number {
             return Ok(());
         }
+        Err(self.refusal(number, operation))
+    }
+
+    /// Refuses what a transaction that can only be aborted, or is over, will not bring to an end.
+    pub fn check_live(&self, number: u64, operation: &'static str) -> Result<()> {
+        {
+            let state = self.lock();
+            let open = matches!(state.phase, Phase::Open | Phase::Closing);
+            if state.number == number && open && state.doom.is_none() {
+                return Ok(());
+            }
+        }
+        Err(self.refusal(number, operation))
+    }
+
+    fn refusal(&self, number: u64, operation: &'static str) -> Error {
         let state = self.lock();
-        Err(match (&state.doom, &state.phase) {
+        match (&state.doom, &state.phase) {
             (Some(cause), _) if state.number == number => Error::aborted(operation, cause),
             (None, Phase::Closing | Phase::Committing { .. }) if state.number == number => invalid(
                 operation,
                 "commit was called for the transaction; begin another one after it",
             ),
             _ => invalid(operation, "the transaction is over; begin another one"),
-        })
+        }
     }
 
     /// Refuses to begin a transaction while another is open.

@@ -212,7 +212,7 @@ impl Transaction {
         let mut unanswered = Unanswered { transaction: self, armed: true };
         let sending = async {
             inner.ensure_begun(coordinator).await?;
-            coordinator.admit(self.number, OPERATION)?;
+            coordinator.check_live(self.number, OPERATION)?;
             let identity = self
                 .transactions()
                 .identity()
