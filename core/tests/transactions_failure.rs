@@ -153,6 +153,50 @@ async fn a_transaction_that_the_broker_aborted_is_run_again() {
 }
 
 #[tokio::test]
+async fn work_is_run_again_until_it_is_committed() {
+    let (broker, direct, cutter, client) = start(LONG).await;
+    let producer = client.transactional_producer("p").build().await.unwrap();
+    let (running, aborting) = (producer.clone(), broker.handle());
+    // As a task, because that is how it is used.
+    let task = tokio::spawn(async move {
+        let mut runs = 0;
+        running
+            .run(move |transaction| {
+                runs += 1;
+                let aborting = aborting.clone();
+                async move {
+                    transaction.send("a", Record::new("x")).await?.await?;
+                    if runs <= 2 {
+                        aborting.lock().unwrap().abort_open();
+                    }
+                    if runs == 2 {
+                        transaction.send("a", Record::new("y")).await?.await?;
+                    }
+                    Ok(runs)
+                }
+            })
+            .await
+    });
+    cutter.cut(OpCode::CommitTxn, Cut::Answer);
+    assert_eq!(task.await.unwrap().unwrap(), 3);
+    // What would fail again, or is the application's own failure, is not.
+    for failing in ["bad", "own"] {
+        let error = producer
+            .run(|transaction| async move {
+                transaction.send("a", Record::new(failing)).await?;
+                match failing {
+                    "own" => Err(Error::new(ErrorCode::Serialization, "test", "no such account")),
+                    _ => Ok(()),
+                }
+            })
+            .await
+            .unwrap_err();
+        assert!(!error.is_abortable(), "{error}");
+    }
+    assert_eq!(committed(&direct).await, ["x"]);
+}
+
+#[tokio::test]
 async fn a_producer_that_the_broker_forgot_gets_a_new_identity() {
     let (broker, direct, _cutter, client) = start(LONG).await;
     let producer = client.transactional_producer("p").build().await.unwrap();

@@ -83,10 +83,11 @@ async fn a_beginning_that_is_refused_for_now_harms_nothing() {
         match OpCode::from_u8(request.opcode) {
             Some(OpCode::BeginTxn) => {
                 state.begins += 1;
-                if state.begins == 1 {
-                    return refuse(request, ErrorCode::Overloaded);
+                match state.begins {
+                    1 => return begun(request),
+                    2 => return refuse(request, ErrorCode::Overloaded),
+                    _ => state.held = Some(begun(request)),
                 }
-                state.held = Some(begun(request));
                 Reply::Silence
             }
             Some(OpCode::Ping) => {
@@ -107,15 +108,20 @@ async fn a_beginning_that_is_refused_for_now_harms_nothing() {
     .await;
     let client = Client::with_config(config(&broker.address)).await.unwrap();
     let producer = client.transactional_producer("p").linger(Duration::ZERO).build().await.unwrap();
+    // With the topic known, a record goes right behind the beginning.
+    let transaction = producer.begin().await.unwrap();
+    transaction.prepare("t").await.unwrap();
+    transaction.commit().await.unwrap();
     let transaction = producer.begin().await.unwrap();
     let first = transaction.send("t", Record::new("x").partition(0)).await.unwrap();
-    let until_second_begin = async {
+    let until_begin_is_held = async {
         while state.lock().unwrap().held.is_none() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), until_second_begin).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), until_begin_is_held).await.unwrap();
     let early = state.lock().unwrap().early;
+    assert_eq!(early, 1);
     let second = transaction.send("t", Record::new("x").partition(1)).await.unwrap();
     client.ping().await.unwrap();
     assert_eq!(state.lock().unwrap().early, early, "sent before the transaction has begun");

@@ -305,6 +305,11 @@ impl ModelBroker {
         Self { address: fake.address.clone(), state, _fake: fake }
     }
 
+    /// To keep beside it.
+    pub fn handle(&self) -> Arc<Mutex<State>> {
+        self.state.clone()
+    }
+
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }

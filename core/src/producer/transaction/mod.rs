@@ -32,6 +32,7 @@ pub use offsets::{GroupMetadata, GroupOffsets};
 
 use super::inner::Inner;
 use super::{Delivery, Handle};
+use crate::clock::after;
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry};
 use crate::record::Record;
@@ -89,6 +90,61 @@ impl TransactionalProducer {
     /// broker is there, or could say yet how the transaction before has ended.
     pub async fn begin(&self) -> Result<Transaction> {
         self.transactions.begin(self).await
+    }
+
+    /// Runs `work` in a transaction and commits it. Where it was aborted for what may pass, `work` is
+    /// run again in another one, for as long as the client's request time-out.
+    ///
+    /// ```no_run
+    /// # async fn example(producer: flymq_core::TransactionalProducer) -> flymq_core::Result<()> {
+    /// use flymq_core::Record;
+    ///
+    /// producer
+    ///     .run(|transaction| async move {
+    ///         transaction.send("debits", Record::new("10").key("alice")).await?;
+    ///         transaction.send("credits", Record::new("10").key("bob")).await?;
+    ///         Ok(())
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`begin`](Self::begin) and [`Transaction::commit`], and of `work`, whose transaction
+    /// is aborted. After a TIMEOUT it may be committed.
+    pub async fn run<T, F>(&self, mut work: impl FnMut(Arc<Transaction>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let Transactions { inner, coordinator } = &self.transactions;
+        let router = &inner.core.router;
+        let deadline = after(router.config().request_timeout);
+        let mut failures = 0;
+        loop {
+            let transaction = Arc::new(self.begin().await?);
+            let error = match work(transaction.clone()).await {
+                Ok(value) => match transaction.commit().await {
+                    Ok(()) => return Ok(value),
+                    Err(error) => error,
+                },
+                // It may have failed by what dooms the transaction.
+                Err(error) => match coordinator.check_live(transaction.number, "run") {
+                    Err(doom) if doom.is_abortable() => doom,
+                    _ => error,
+                },
+            };
+            if let Err(error) = transaction.abort().await {
+                tracing::debug!(%error, "aborted before, or cannot be aborted yet");
+            }
+            let pause = router.backoff(failures);
+            if !error.is_abortable() || after(pause) >= deadline {
+                return Err(error);
+            }
+            failures += 1;
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// The producer's name.
