@@ -179,9 +179,12 @@ mod tests {
         {
             assert!(Config::parse(bad).is_err(), "{bad}");
         }
-        for bad in
-            ["?request_timeout_ms=0", "?connect_timeout_ms=0", "?max_response_bytes=4000000000"]
-        {
+        for bad in [
+            "?request_timeout_ms=0",
+            "?connect_timeout_ms=0",
+            "?max_response_bytes=4000000000",
+            "?transactional_id=",
+        ] {
             assert!(Config::parse(&format!("flymq://a{bad}")).unwrap().check().is_err(), "{bad}");
         }
         assert!(Config { bootstrap: Vec::new(), ..Config::default() }.check().is_err());

@@ -91,6 +91,9 @@ impl Drop for Cutter {
 impl State {
     async fn relay(self: Arc<Self>, client: TcpStream) {
         let Ok(broker) = TcpStream::connect(&self.target).await else { return };
+        for stream in [&client, &broker] {
+            stream.set_nodelay(true).unwrap();
+        }
         let (mut client_in, mut client_out) = client.into_split();
         let (mut broker_in, mut broker_out) = broker.into_split();
         // The request at whose answer the connection is cut.
