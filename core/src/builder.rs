@@ -43,6 +43,11 @@ impl ClientBuilder {
         self.with(|config| config.client_id = id.into())
     }
 
+    /// The name of the producer behind [`Client::transaction`], 1 to 255 bytes. Default a random one.
+    pub fn transactional_id(self, id: impl Into<String>) -> Self {
+        self.with(|config| config.transactional_id = Some(id.into()))
+    }
+
     /// How long making a connection may take. Default 10 s.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         self.with(|config| config.connect_timeout = timeout)

@@ -16,7 +16,9 @@ use crate::consumer::ConsumerBuilder;
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry, Router};
 use crate::metrics::{Metrics, MetricsSnapshot};
-use crate::producer::{Producer, ProducerBuilder};
+use crate::producer::{
+    Producer, ProducerBuilder, Transaction, TransactionalProducer, TransactionalProducerBuilder,
+};
 use crate::record::{Message, Record, RecordMetadata};
 
 /// How long a partition count is taken for true.
@@ -51,6 +53,8 @@ pub struct Client {
     core: Arc<Core>,
     /// For [`Client::produce`]; made when first used.
     producer: Arc<OnceCell<Producer>>,
+    /// For [`Client::transaction`]; made when first used.
+    transactions: Arc<OnceCell<TransactionalProducer>>,
 }
 
 impl fmt::Debug for Client {
@@ -175,7 +179,7 @@ impl Client {
         let router = Router::new(config, metrics.clone());
         router.connection(Lane::Main).await?;
         let core = Arc::new(Core { router, metrics, counts: RwLock::default() });
-        Ok(Self { core, producer: Arc::default() })
+        Ok(Self { core, producer: Arc::default(), transactions: Arc::default() })
     }
 
     async fn immediate_producer(&self) -> Result<&Producer> {
@@ -335,6 +339,35 @@ impl Client {
         ProducerBuilder::new(self.core.clone())
     }
 
+    /// Options of a transactional producer.
+    ///
+    /// `transactional_id` is its name, which no other producer in use may have, and which stays the
+    /// same when the application restarts.
+    pub fn transactional_producer(
+        &self,
+        transactional_id: impl Into<String>,
+    ) -> TransactionalProducerBuilder {
+        TransactionalProducerBuilder::new(self.core.clone(), transactional_id.into())
+    }
+
+    /// Begins a transaction of a producer that this client keeps for that, one at a time.
+    ///
+    /// The producer's name is [`Config::transactional_id`]. Without one it is random, so that what
+    /// the application has left open when it crashed is aborted by its time-out only.
+    ///
+    /// # Errors
+    ///
+    /// As [`TransactionalProducerBuilder::build`] and
+    /// [`TransactionalProducer::begin`](crate::TransactionalProducer::begin).
+    pub async fn transaction(&self) -> Result<Transaction> {
+        let build = || async {
+            let id = self.core.router.config().transactional_id.clone();
+            let id = id.unwrap_or_else(|| format!("flymq-{:032x}", rand::random::<u128>()));
+            self.transactional_producer(id).build().await
+        };
+        self.transactions.get_or_try_init(build).await?.begin().await
+    }
+
     /// Options of a consumer.
     pub fn consumer(&self) -> ConsumerBuilder {
         ConsumerBuilder::new(self.core.clone())
@@ -363,14 +396,20 @@ impl Client {
         self.core.metrics.snapshot()
     }
 
-    /// Sends what [`produce`](Client::produce) has under way, then closes all connections. Producers
+    /// Sends what [`produce`](Client::produce) has under way, aborts the open
+    /// [`transaction`](Client::transaction), then closes all connections. Producers
     /// and consumers made from this client fail from then on. May be called more than once.
     pub async fn close(&self) {
-        if let Some(producer) = self.producer.get() {
-            let timeout = self.core.router.config().request_timeout;
-            if let Err(error) = producer.close(timeout).await {
-                tracing::warn!(%error, "closing before everything was stored");
-            }
+        let timeout = self.core.router.config().request_timeout;
+        if let Some(producer) = self.transactions.get()
+            && let Err(error) = producer.close(timeout).await
+        {
+            tracing::warn!(%error, "closing before the transaction was aborted");
+        }
+        if let Some(producer) = self.producer.get()
+            && let Err(error) = producer.close(timeout).await
+        {
+            tracing::warn!(%error, "closing before everything was stored");
         }
         self.core.router.close();
     }

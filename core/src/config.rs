@@ -14,6 +14,9 @@ pub struct Config {
     pub bootstrap: Vec<String>,
     /// A name for the broker's logs. Default `flymq`.
     pub client_id: String,
+    /// The name of the producer behind [`Client::transaction`](crate::Client::transaction). Default
+    /// a random one.
+    pub transactional_id: Option<String>,
     /// How long making a connection may take. Default 10 s.
     pub connect_timeout: Duration,
     /// How long a request may take, retries included. Default 30 s.
@@ -31,6 +34,7 @@ impl Default for Config {
         Self {
             bootstrap: vec![format!("localhost:{DEFAULT_PORT}")],
             client_id: "flymq".to_owned(),
+            transactional_id: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             backoff_initial: Duration::from_millis(50),
@@ -43,8 +47,8 @@ impl Default for Config {
 impl Config {
     /// Reads `host:port,host2:port2` or `flymq://host:port,host2/?client_id=…&request_timeout_ms=…`.
     ///
-    /// The options are `client_id`, `connect_timeout_ms`, `request_timeout_ms`, `backoff_initial_ms`,
-    /// `backoff_max_ms` and `max_response_bytes`.
+    /// The options are `client_id`, `transactional_id`, `connect_timeout_ms`, `request_timeout_ms`,
+    /// `backoff_initial_ms`, `backoff_max_ms` and `max_response_bytes`.
     ///
     /// ```
     /// use flymq_core::Config;
@@ -92,6 +96,10 @@ impl Config {
         if self.client_id.len() > 255 {
             return Err(invalid("client_id has at most 255 bytes".to_owned()));
         }
+        let id = self.transactional_id.as_ref();
+        if id.is_some_and(|id| !(1..=255).contains(&id.len())) {
+            return Err(invalid("transactional_id has 1 to 255 bytes".to_owned()));
+        }
         if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
             return Err(invalid("connect_timeout and request_timeout are above 0".to_owned()));
         }
@@ -116,6 +124,7 @@ impl Config {
         };
         match key {
             "client_id" => self.client_id = value.to_owned(),
+            "transactional_id" => self.transactional_id = Some(value.to_owned()),
             "connect_timeout_ms" => self.connect_timeout = millis()?,
             "request_timeout_ms" => self.request_timeout = millis()?,
             "backoff_initial_ms" => self.backoff_initial = millis()?,
@@ -170,9 +179,12 @@ mod tests {
         {
             assert!(Config::parse(bad).is_err(), "{bad}");
         }
-        for bad in
-            ["?request_timeout_ms=0", "?connect_timeout_ms=0", "?max_response_bytes=4000000000"]
-        {
+        for bad in [
+            "?request_timeout_ms=0",
+            "?connect_timeout_ms=0",
+            "?max_response_bytes=4000000000",
+            "?transactional_id=",
+        ] {
             assert!(Config::parse(&format!("flymq://a{bad}")).unwrap().check().is_err(), "{bad}");
         }
         assert!(Config { bootstrap: Vec::new(), ..Config::default() }.check().is_err());

@@ -82,6 +82,22 @@ impl Error {
         }))
     }
 
+    /// Why a transaction came, or will come, to nothing.
+    pub(crate) fn aborted(operation: &'static str, cause: &Error) -> Self {
+        if cause.is(ErrorCode::TxnAborted) || cause.is(ErrorCode::ProducerFenced) {
+            return cause.clone().during(operation);
+        }
+        let message = format!("the transaction was aborted: {cause}");
+        let aborted = Self::with_source(ErrorCode::TxnAborted, operation, message, cause.clone());
+        if aborted.is_abortable() {
+            return aborted;
+        }
+        // What is wrong would be wrong again.
+        let Self(mut inner) = aborted;
+        Arc::make_mut(&mut inner).hint = cause.hint().to_owned();
+        Self(inner)
+    }
+
     /// An error code that came as a field of an answer.
     pub(crate) fn from_code(operation: &'static str, code: u16, message: String) -> Self {
         match ErrorCode::from_u16(code) {
@@ -130,6 +146,30 @@ impl Error {
     /// Whether the same call may succeed if made again.
     pub fn is_retriable(&self) -> bool {
         self.0.retriable
+    }
+
+    /// Whether nothing came of a transaction that may succeed if it is run again from its beginning.
+    ///
+    /// For a transaction that stores a consumer's offsets, the beginning is what the group has
+    /// committed. False for what would only fail again, such as a record that is too large, and for
+    /// PRODUCER_FENCED: then this producer has to stop.
+    pub fn is_abortable(&self) -> bool {
+        use ErrorCode::*;
+        let passes = |cause: &Error| {
+            let passing = [
+                TxnAborted,
+                InvalidTxnState,
+                UnknownProducer,
+                OutOfOrderSequence,
+                UnknownMember,
+                StaleGeneration,
+                Interrupted,
+            ];
+            cause.is_retriable() || passing.into_iter().any(|code| cause.is(code))
+        };
+        let source = std::error::Error::source(self);
+        let cause = source.and_then(|source| source.downcast_ref::<Error>());
+        self.is(TxnAborted) && cause.is_none_or(passes)
     }
 
     /// What to do next, in one sentence.

@@ -5,7 +5,7 @@
 //! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
 //! | [`admin`] | topics and offsets |
 //! | [`groups`] | groups from outside: members, offsets, lag |
-//! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries |
+//! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries; [`TransactionalProducer`] |
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions, groups |
 //! | [`record`] | what goes in and what comes out |
 //! | `link` | connections, and which broker to talk to |
@@ -44,5 +44,8 @@ pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};
 pub use metrics::{MetricsSnapshot, OperationMetrics};
-pub use producer::{Compression, Delivery, Producer, ProducerBuilder};
+pub use producer::{
+    Compression, Delivery, GroupOffsets, Producer, ProducerBuilder, Transaction,
+    TransactionalProducer, TransactionalProducerBuilder,
+};
 pub use record::{GroupOffset, Header, Message, Record, RecordMetadata, TopicPartition};

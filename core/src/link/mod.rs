@@ -10,4 +10,5 @@ mod connection;
 mod router;
 mod wire;
 
-pub(crate) use router::{FetchLane, Lane, Retry, Router};
+pub(crate) use connection::Connection;
+pub(crate) use router::{FetchLane, Lane, Retry, Router, refused_unseen};

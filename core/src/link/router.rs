@@ -336,7 +336,7 @@ impl Router {
 }
 
 /// Answers that say that the broker did not begin with the request.
-fn refused_unseen(error: &Error) -> bool {
+pub(crate) fn refused_unseen(error: &Error) -> bool {
     error.is(ErrorCode::ShuttingDown)
         || error.is(ErrorCode::Overloaded)
         || error.is(ErrorCode::TooManyConnections)

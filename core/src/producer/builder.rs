@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use flymq_protocol::Codec;
 
-use super::queue::Limits;
-use super::{Inner, Producer};
+use super::batch::Limits;
+use super::inner::Inner;
+use super::transaction::Coordinator;
+use super::{Handle, Producer};
 use crate::client::Core;
 use crate::error::{Error, Result};
 
@@ -116,6 +118,10 @@ impl ProducerBuilder {
     ///
     /// INVALID_ARGUMENT for options out of bounds.
     pub fn build(self) -> Result<Producer> {
+        Ok(Producer { handle: self.start(None)? })
+    }
+
+    pub(super) fn start(self, transaction: Option<Arc<Coordinator>>) -> Result<Arc<Handle>> {
         let check = |good, message: &str| {
             if good { Ok(()) } else { Err(Error::invalid("producer", message)) }
         };
@@ -130,8 +136,9 @@ impl ProducerBuilder {
             max_in_flight: self.max_in_flight,
             codec: self.compression.into(),
         };
-        Ok(Producer::start(Inner::new(
+        Ok(Handle::start(Inner::new(
             self.core,
+            transaction,
             limits,
             self.buffer_bytes,
             self.linger,

@@ -7,11 +7,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use flymq_protocol::ErrorCode;
-use flymq_protocol::messages::{InitProducerRequest, ProduceRequest, ProduceResponse};
+use flymq_protocol::messages::InitProducerRequest;
 use tokio::time::Instant;
 
-use super::queue::{GivenUp, Identity, Next, PartitionQueue};
-use super::{Inner, TOPIC_TTL};
+use super::batch::{GivenUp, Identity};
+use super::inner::Inner;
+use super::queue::PartitionQueue;
+use super::topics::TOPIC_TTL;
 use crate::clock::after;
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry};
@@ -28,30 +30,6 @@ pub(super) struct Agenda {
     troubled: Vec<(Instant, Arc<PartitionQueue>)>,
 }
 
-/// What a failed produce means for its batch.
-enum Failure {
-    /// Send it again, under the same sequence.
-    Passing,
-    /// It will not be stored: it was refused, or nobody can tell what became of it.
-    Final,
-    /// Neither it nor anything behind it was stored, because the broker misses what came before.
-    Missing,
-    /// Neither it nor anything behind it was stored, because the broker does not know the producer.
-    Forgotten,
-}
-
-fn judge(error: &Error, first: bool, hole: bool) -> Failure {
-    use ErrorCode::*;
-    match error.code() {
-        Some(OutOfOrderSequence | UnknownProducer) if !first => Failure::Passing,
-        Some(UnknownProducer) => Failure::Forgotten,
-        // Without a hole, the broker has lost what it acknowledged, and the application shall know.
-        Some(OutOfOrderSequence) if hole => Failure::Missing,
-        _ if error.is_retriable() => Failure::Passing,
-        _ => Failure::Final,
-    }
-}
-
 impl Inner {
     /// Has a partition's open batch sent once it has lingered.
     pub(super) fn remind(&self, partition: &Arc<PartitionQueue>, number: u64) {
@@ -66,7 +44,7 @@ impl Inner {
     }
 
     /// Has the producer's task look after a partition, after a pause that grows with its failures.
-    fn attend(&self, partition: &Arc<PartitionQueue>) {
+    pub(super) fn attend(&self, partition: &Arc<PartitionQueue>) {
         let failures = {
             let mut queue = partition.lock();
             if std::mem::replace(&mut queue.attended, true) {
@@ -84,134 +62,11 @@ impl Inner {
         self.attention.notify_one();
     }
 
-    /// Sends what a partition has ready, as far as it can without waiting.
-    pub(super) fn dispatch(self: &Arc<Self>, partition: &Arc<PartitionQueue>) {
-        let Some(connection) = self.core.router.ready(Lane::Main) else {
-            self.attend(partition);
-            return;
-        };
-        loop {
-            let pressed = self.space.available_permits() < self.buffer_bytes / 2;
-            let batch = {
-                let mut queue = partition.lock();
-                if queue.dispatching {
-                    // That thread looks again before it ends.
-                    return;
-                }
-                match queue.take(&self.limits, pressed) {
-                    Next::Send(batch) => {
-                        queue.dispatching = true;
-                        batch
-                    }
-                    Next::NeedsIdentity => {
-                        let shared = *self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-                        match shared.filter(|_| queue.may_share_identity()) {
-                            Some(identity) => {
-                                queue.set_identity(identity);
-                                continue;
-                            }
-                            None => {
-                                drop(queue);
-                                return self.attend(partition);
-                            }
-                        }
-                    }
-                    Next::Nothing => return,
-                }
-            };
-            let sequence = batch.base_sequence;
-            let request = ProduceRequest {
-                topic: partition.topic.to_string(),
-                partition: partition.partition,
-                transactional_id: None,
-                batch,
-            };
-            let inner = self.clone();
-            let queue = partition.clone();
-            connection.submit("produce", &request, move |answer| {
-                inner.answered(&queue, sequence, answer);
-            });
-            partition.lock().dispatching = false;
-        }
-    }
-
-    /// Takes in the answer to a batch. Runs on the connection's task, or wherever the connection
-    /// ended.
-    fn answered(
-        self: &Arc<Self>,
-        partition: &Arc<PartitionQueue>,
-        sequence: i32,
-        answer: Result<ProduceResponse>,
-    ) {
-        let mut queue = partition.lock();
-        let decided = match &answer {
-            Ok(_) => queue.stored(sequence),
-            Err(error) => match judge(error, queue.is_first(sequence), queue.has_hole()) {
-                Failure::Passing => {
-                    // A batch out of order is only behind the one that has the trouble.
-                    if !error.is(ErrorCode::OutOfOrderSequence) {
-                        self.note_trouble(Some(error));
-                        queue.troubled = true;
-                    }
-                    tracing::debug!(
-                        topic = &*partition.topic,
-                        partition = partition.partition,
-                        %error,
-                        "will send a batch again"
-                    );
-                    self.core.metrics.retried();
-                    queue.failed(sequence);
-                    None
-                }
-                Failure::Final => queue.without(sequence),
-                Failure::Missing => {
-                    queue.failed(sequence);
-                    queue.forget_sequences();
-                    None
-                }
-                Failure::Forgotten => {
-                    queue.failed(sequence);
-                    queue.forget_identity();
-                    None
-                }
-            },
-        };
-        let settled = queue.is_settled();
-        if settled {
-            queue.failures += u32::from(std::mem::take(&mut queue.troubled));
-        }
-        drop(queue);
-        if let Some(sealed) = decided {
-            if let Err(error) = &answer
-                && (error.is(ErrorCode::UnknownTopic) || error.is(ErrorCode::UnknownPartition))
-            {
-                self.forget_topic(&partition.topic);
-            }
-            self.decide(sealed, answer.map(|response| response.base_offset));
-        }
-        if settled { self.attend(partition) } else { self.dispatch(partition) }
-    }
-
-    /// Has a topic looked up again at the next record.
-    fn forget_topic(&self, topic: &str) {
-        self.core.forget_topic(topic);
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(state) = topics.get(topic) else { return };
-        if state.partitions.iter().all(|p| p.lock().is_idle()) {
-            topics.remove(topic);
-        } else {
-            // With records under way its queues stay; they will meet the same answer.
-            state.outdated.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn give_up(&self, expired: Vec<GivenUp>) {
-        if expired.is_empty() {
-            return;
-        }
+    /// Why records are given up.
+    fn late(&self) -> Error {
         let cause = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let within = self.delivery_timeout.as_millis();
-        let error = match cause {
+        match cause {
             Some(cause) => Error::with_source(
                 ErrorCode::Timeout,
                 "send",
@@ -223,7 +78,14 @@ impl Inner {
                 "send",
                 format!("no broker stored it within {within} ms"),
             ),
-        };
+        }
+    }
+
+    fn give_up(&self, expired: Vec<GivenUp>) {
+        if expired.is_empty() {
+            return;
+        }
+        let error = self.late();
         for GivenUp { fate, held, count } in expired {
             self.release(held, count);
             fate.decide(Err(error.clone()));
@@ -264,12 +126,16 @@ impl Inner {
     async fn prepare(&self, partition: &PartitionQueue) -> Result<()> {
         loop {
             self.core.router.connection(Lane::Main).await?;
+            if let Some(coordinator) = &self.transaction {
+                self.ensure_begun(coordinator).await?;
+            }
             let fresh = {
                 let mut queue = partition.lock();
                 if queue.is_settled() {
                     queue.resume();
                 }
-                if queue.is_stopped() || queue.has_identity() {
+                // That of a transaction is there before its first record.
+                if queue.is_stopped() || queue.has_identity() || self.transaction.is_some() {
                     return Ok(());
                 }
                 !queue.may_share_identity()
@@ -309,10 +175,16 @@ impl Inner {
     fn tick(self: &Arc<Self>) {
         let now = Instant::now();
         let patience = self.core.router.config().request_timeout;
+        let transaction = self.transaction.as_ref().map(|t| (t, t.number()));
+        let mut doomed = false;
         for partition in self.queues() {
             let (expired, oldest) = {
                 let mut queue = partition.lock();
-                (queue.expire(now), queue.oldest_unanswered())
+                // A transaction gives nothing up but the whole.
+                let overdue = transaction.is_some() && queue.is_overdue(now);
+                doomed |= overdue;
+                let expired = if overdue { Vec::new() } else { queue.expire(now) };
+                (expired, queue.oldest_unanswered())
             };
             self.give_up(expired);
             if oldest.is_some_and(|sent| now.duration_since(sent) > patience) {
@@ -323,20 +195,8 @@ impl Inner {
                 }
             }
         }
-    }
-
-    /// Asks again for partition counts that were learnt long ago.
-    async fn refresh_topics(self: Arc<Self>) {
-        let old: Vec<String> = {
-            let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-            let is_old = |t: &super::TopicState| t.known_since.elapsed() > TOPIC_TTL;
-            topics.iter().filter(|(_, t)| is_old(t)).map(|(name, _)| name.clone()).collect()
-        };
-        for topic in old {
-            self.core.forget_topic(&topic);
-            if let Err(error) = self.learn(&topic).await {
-                tracing::debug!(topic, %error, "cannot refresh a topic");
-            }
+        if let Some((coordinator, number)) = transaction.filter(|_| doomed) {
+            self.doom(coordinator, number, &self.late());
         }
     }
 }

@@ -16,81 +16,9 @@ use flymq_protocol::batch::advance_sequence;
 use flymq_protocol::{BatchBuilder, Codec, RecordBatch};
 use tokio::time::Instant;
 
+use super::batch::{Flying, GivenUp, Identity, Limits, Open, Sealed};
 use super::delivery::{BatchFate, Delivery};
 use crate::record::Record;
-
-/// A producer's identity in one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub id: i64,
-    pub epoch: i16,
-}
-
-impl Identity {
-    /// The same producer with its sequences begun anew. `None` after the last epoch there is.
-    fn next(self) -> Option<Self> {
-        Some(Self { epoch: self.epoch.checked_add(1)?, ..self })
-    }
-}
-
-/// A batch that takes no more records.
-pub(super) struct Sealed {
-    pub batch: RecordBatch,
-    pub fate: Arc<BatchFate>,
-    /// Bytes it takes of the producer's buffer, until its fate is decided.
-    pub held: usize,
-    pub deadline: Instant,
-    /// Its records were told so; it stays only until the broker's answer shows whether it is stored.
-    given_up: bool,
-}
-
-impl Sealed {
-    /// Whether a broker may have stored it, under the sequence that it has.
-    fn was_sent(&self) -> bool {
-        self.batch.base_sequence >= 0
-    }
-
-    fn unsend(&mut self) {
-        self.batch.base_sequence = -1;
-    }
-}
-
-/// A batch whose time is up.
-pub(super) struct GivenUp {
-    pub fate: Arc<BatchFate>,
-    pub held: usize,
-    pub count: u32,
-}
-
-impl GivenUp {
-    fn take(sealed: &mut Sealed) -> Self {
-        sealed.given_up = true;
-        let held = std::mem::take(&mut sealed.held);
-        Self { fate: sealed.fate.clone(), held, count: sealed.batch.count }
-    }
-}
-
-struct Open {
-    builder: BatchBuilder,
-    fate: Arc<BatchFate>,
-    held: usize,
-    deadline: Instant,
-}
-
-/// A batch in flight and how it stands.
-///
-/// One that is decided keeps its place until all before it are: answers may overtake each other, and
-/// the broker remembers only so many of a producer's last batches. The window is one of sequences.
-struct Flying {
-    /// `None` once it is decided.
-    sealed: Option<Sealed>,
-    sequence: i32,
-    sent_at: Instant,
-    /// It is sent under a sequence that it was sent under before.
-    again: bool,
-    /// It failed in a way that may pass.
-    failed: bool,
-}
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -114,6 +42,8 @@ pub(super) struct Queue {
     hole: bool,
     /// The identity was used up, so that the shared one must not be taken again.
     lost_identity: bool,
+    /// Counts how often everything was forgotten, to tell answers that come late.
+    pub round: u64,
     /// Whether a thread is handing batches to the connection. Only one may, or they would overtake
     /// each other.
     pub dispatching: bool,
@@ -409,6 +339,13 @@ impl Queue {
         expired
     }
 
+    /// Whether some batch's time is up.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        let flying = self.flying.iter().filter_map(|f| f.sealed.as_ref());
+        let sealed = flying.chain(&self.sealed).map(|s| s.deadline);
+        self.open.iter().map(|open| open.deadline).chain(sealed).any(|deadline| deadline <= now)
+    }
+
     /// The fates that are not decided yet. The open batch will be sent without lingering.
     pub fn undecided(&mut self) -> Vec<Arc<BatchFate>> {
         self.make_due();
@@ -424,12 +361,18 @@ impl Queue {
         let flying = self.flying.drain(..).filter_map(|f| f.sealed);
         flying.chain(self.sealed.drain(..)).collect()
     }
-}
 
-/// What bounds the batches of a producer.
-#[derive(Clone, Debug)]
-pub(super) struct Limits {
-    pub batch_bytes: usize,
-    pub max_in_flight: usize,
-    pub codec: Codec,
+    /// Forgets everything, to begin anew under another identity. Returns what is undecided.
+    pub fn reset(&mut self) -> Vec<Sealed> {
+        let undecided = self.drain();
+        *self = Self {
+            opened: self.opened,
+            last_size: self.last_size,
+            round: self.round + 1,
+            dispatching: self.dispatching,
+            attended: self.attended,
+            ..Self::default()
+        };
+        undecided
+    }
 }

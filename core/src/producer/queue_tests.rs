@@ -10,12 +10,13 @@ use flymq_protocol::{Codec, RecordBatch};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
+use super::batch::{Identity, Limits};
 use super::delivery::Delivery;
-use super::queue::{Identity, Limits, Next, PartitionQueue};
+use super::queue::{Next, PartitionQueue};
 use crate::error::Error;
 use crate::record::Record;
 
-const LIMITS: Limits = Limits { batch_bytes: 1, max_in_flight: 5, codec: Codec::None };
+pub(super) const LIMITS: Limits = Limits { batch_bytes: 1, max_in_flight: 5, codec: Codec::None };
 
 /// What a broker remembers of one producer, and what it stored of all.
 #[derive(Default)]
@@ -69,13 +70,13 @@ impl Broker {
     }
 }
 
-fn number(batch: &RecordBatch) -> u32 {
+pub(super) fn number(batch: &RecordBatch) -> u32 {
     let record = batch.records(1 << 20).unwrap().next().unwrap().unwrap();
     std::str::from_utf8(&record.value.unwrap()).unwrap().parse().unwrap()
 }
 
 /// Batches that the broker never takes.
-fn is_bad(number: u32) -> bool {
+pub(super) fn is_bad(number: u32) -> bool {
     number % 13 == 5
 }
 

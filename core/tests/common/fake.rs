@@ -98,6 +98,7 @@ impl FakeBroker {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counting.fetch_add(1, Ordering::Relaxed);
+                stream.set_nodelay(true).unwrap();
                 tokio::spawn(serve(stream, script.clone()));
             }
         });

@@ -2,8 +2,10 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod cutter;
 pub mod fake;
 pub mod members;
+pub mod model;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flymq_broker::Broker;
-use flymq_core::{Client, Config, FetchOptions};
+use flymq_core::{Client, Config, FetchOptions, Isolation};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -164,4 +166,23 @@ impl State {
             }
         }
     }
+}
+
+/// All values that a reader of this isolation sees in a topic, sorted.
+pub async fn contents(client: &Client, topic: &str, isolation: Isolation) -> Vec<String> {
+    let mut values = Vec::new();
+    for partition in 0..client.partition_count(topic).await.unwrap() {
+        let mut offset = 0;
+        loop {
+            let options = FetchOptions { isolation, ..Default::default() };
+            let messages = client.fetch(topic, partition, offset, options).await.unwrap();
+            let Some(last) = messages.last() else { break };
+            offset = last.offset + 1;
+            let text =
+                |m: flymq_core::Message| String::from_utf8(m.value.unwrap().to_vec()).unwrap();
+            values.extend(messages.into_iter().map(text));
+        }
+    }
+    values.sort();
+    values
 }

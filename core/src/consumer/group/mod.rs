@@ -50,12 +50,22 @@ pub enum Assignor {
 /// Whom a consumer acts for in its group. A transaction takes it to store the group's offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMetadata {
-    group: String,
-    member_id: String,
-    generation: i32,
+    pub(crate) group: String,
+    pub(crate) member_id: String,
+    pub(crate) generation: i32,
 }
 
 impl GroupMetadata {
+    /// A member of a group, in the generation that the broker last gave it.
+    pub fn new(group: impl Into<String>, member_id: impl Into<String>, generation: i32) -> Self {
+        Self { group: group.into(), member_id: member_id.into(), generation }
+    }
+
+    /// A group without members, whose partitions are assigned by hand.
+    pub fn without_member(group: impl Into<String>) -> Self {
+        Self { group: group.into(), member_id: String::new(), generation: -1 }
+    }
+
     /// The group.
     pub fn group(&self) -> &str {
         &self.group
