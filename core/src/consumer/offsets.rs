@@ -6,6 +6,7 @@ use super::group::{Commit, GroupMetadata, Offsets, Wanted, taken, to_wire};
 use super::{Consumer, not_assigned};
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry};
+use crate::producer::GroupOffsets;
 use crate::record::{GroupOffset, Message, TopicPartition};
 
 impl Consumer {
@@ -110,6 +111,45 @@ impl Consumer {
         partitions.sort();
         let request = CommittedRequest { group, topics: Some(to_wire(&partitions)), stable: false };
         self.shared.core.committed(&request).await
+    }
+
+    /// All records that were returned, as a transaction stores them together with what was made from
+    /// them: see [`Transaction::send_offsets`](crate::Transaction::send_offsets).
+    ///
+    /// # Errors
+    ///
+    /// STALE_GENERATION if partitions were taken from this consumer; INVALID_ARGUMENT without a group,
+    /// or before it is a member.
+    pub fn processed(&self) -> Result<GroupOffsets> {
+        let group = self.group("processed")?;
+        let positions = self.shared.state().positions();
+        if let (true, Some((slot, _))) = (group.view().has_lost(), positions.first()) {
+            return Err(taken(slot));
+        }
+        let member = group
+            .metadata()
+            .ok_or_else(|| Error::invalid("processed", "the consumer is not a member yet"))?;
+        Ok(positions.into_iter().fold(GroupOffsets::new(member), |offsets, (slot, position)| {
+            offsets.processed(GroupOffset::new(slot.topic, slot.partition, position as i64 - 1))
+        }))
+    }
+
+    /// Goes back to what is committed, or to where reading began where nothing is, so that records
+    /// whose transaction was aborted are returned once more.
+    ///
+    /// # Errors
+    ///
+    /// As [`committed`](Consumer::committed).
+    pub async fn rewind(&self) -> Result<()> {
+        let beginnings = self.shared.state().beginnings();
+        let committed = self.committed(beginnings.iter().map(|(slot, _)| slot.clone())).await?;
+        for (slot, began) in beginnings {
+            let found = committed.iter().find(|offset| offset.topic_partition() == slot);
+            // Partitions that were taken meanwhile need no seek.
+            let _ =
+                self.seek_to(&slot.topic, slot.partition, found.map_or(began, GroupOffset::next));
+        }
+        Ok(())
     }
 
     /// Whom the consumer acts for in its group, for a transaction that stores the group's offsets.

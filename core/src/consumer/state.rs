@@ -18,6 +18,8 @@ struct Partition {
     slot: TopicPartition,
     /// Offset of the next record for the application.
     position: u64,
+    /// Where it was when the partition was assigned.
+    began: u64,
     /// Where the next fetch begins.
     fetch_from: u64,
     /// End of the log as of the last fetch.
@@ -105,6 +107,12 @@ impl State {
         for partition in self.partitions.iter_mut().filter(|p| !p.nowhere) {
             partition.progress.came_back(partition.position);
         }
+    }
+
+    /// Where the reading of each partition began when it was assigned.
+    pub fn beginnings(&self) -> Vec<(TopicPartition, u64)> {
+        let placed = self.partitions.iter().filter(|p| !p.nowhere);
+        placed.map(|p| (p.slot.clone(), p.began)).collect()
     }
 
     /// The positions of all partitions that have one.
@@ -298,6 +306,7 @@ impl Partition {
         Self {
             slot,
             position,
+            began: position,
             fetch_from: position,
             latest: None,
             paused: false,
