@@ -109,12 +109,20 @@ impl Group {
         now: Millis,
     ) -> Result<SubscribeResponse> {
         let id = join.member_id.clone();
-        if join.generation != 0 {
-            self.resubscribe(join, catalog)?;
-        } else {
+        let joins = join.generation == 0;
+        if joins {
             self.join(join, catalog, now)?;
+        } else {
+            self.resubscribe(join, catalog)?;
         }
         self.reconcile(&id, now);
+        if joins && let Some(member) = self.members.get_mut(&id) {
+            // It holds nothing yet, so there is nothing that it would have to give up first: whoever
+            // had its place may have been about to.
+            let told = member.told.clone();
+            member.acknowledge(&told, &mut self.holders);
+            self.reconcile(&id, now);
+        }
         let member = self.heard_of(&id, now);
         member.untold = false;
         Ok(SubscribeResponse {

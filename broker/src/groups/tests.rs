@@ -179,7 +179,7 @@ impl World {
         if let Ok(answer) = answer {
             client.generation = answer.generation;
             client.reading = from_wire(&answer.assignment);
-            client.says_owned = !client.reading.is_empty();
+            client.says_owned = false;
             client.last_answer = self.now;
             // Its namesake learns of it with its next request; until then it is about to stop.
             self.clients.retain(|c| c.instance.is_none() || c.instance != client.instance);
@@ -440,4 +440,19 @@ proptest! {
         world.settle();
         prop_assert_eq!(moved(&before, &world.clients), 0);
     }
+}
+
+/// A process is killed before it has heard that it is to share; the one in its place holds nothing,
+/// so the others need not wait for it to give anything up.
+#[test]
+fn who_takes_a_place_has_nothing_to_give_up() {
+    let mut world = World::new();
+    world.create_topic();
+    world.start(Some(1), false);
+    world.start(None, false);
+    let replaced = world.clients.iter().position(|c| c.instance == Some(1)).unwrap();
+    let replaced = world.clients.remove(replaced);
+    world.start(replaced.instance, replaced.range);
+    (0..4).for_each(|_| (0..world.clients.len()).for_each(|at| world.beat(at, false)));
+    assert_eq!(world.group.state(), "stable");
 }
