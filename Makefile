@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 
 PYTHON ?= python3
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -22,7 +23,7 @@ RUST_SOURCES := $(shell find protocol core broker cli bindings-python/src -name 
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-python python bench fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-python python bench chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +50,9 @@ python: dist/.wheel ## Build the Python wheel into dist/
 
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
+
+chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
+	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
 
 fuzz: | need-rust ## Fuzz the protocol
 	fuzz/run.sh

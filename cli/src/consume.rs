@@ -1,8 +1,9 @@
 //! `flymq consume`.
 
-use flymq_core::Client;
+use flymq_core::{Client, Message};
 
 use crate::args::{ConsumeOptions, Format};
+use crate::member::Member;
 use crate::message;
 use crate::output::Output;
 use crate::reader::{Reader, Selection, partitions};
@@ -26,6 +27,9 @@ pub fn run(address: &str, options: ConsumeOptions) -> anyhow::Result<()> {
 }
 
 async fn print(client: &Client, options: ConsumeOptions) -> anyhow::Result<()> {
+    if let Some(group) = &options.group {
+        return print_as_member(client, group, &options).await;
+    }
     let partitions = partitions(client, &options.topic, options.partition).await?;
     let selection = Selection {
         topic: options.topic,
@@ -41,13 +45,41 @@ async fn print(client: &Client, options: ConsumeOptions) -> anyhow::Result<()> {
     while left > 0 {
         let Some(messages) = reader.next(left.min(POLL) as usize).await? else { break };
         left -= messages.len() as u64;
-        for message in &messages {
-            match options.format {
-                Format::Text => message::text(&mut out, message, options.key_separator.as_deref())?,
-                Format::Json => message::json(&mut out, message)?,
-            }
+        show(&mut out, &messages, options.format, options.key_separator.as_deref())?;
+    }
+    out.flush()
+}
+
+async fn print_as_member(
+    client: &Client,
+    group: &str,
+    options: &ConsumeOptions,
+) -> anyhow::Result<()> {
+    let mut member = Member::join(client, group, options).await?;
+    let mut out = Output::new();
+    let mut left = options.max.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(messages) = member.next(left.min(POLL) as usize).await? else { break };
+        left -= messages.len() as u64;
+        show(&mut out, &messages, options.format, options.key_separator.as_deref())?;
+        // Only now has whoever reads the output got them.
+        member.commit().await?;
+    }
+    member.leave().await?;
+    out.flush()
+}
+
+fn show(
+    out: &mut Output,
+    messages: &[Message],
+    format: Format,
+    key_separator: Option<&str>,
+) -> anyhow::Result<()> {
+    for message in messages {
+        match format {
+            Format::Text => message::text(out, message, key_separator)?,
+            Format::Json => message::json(out, message)?,
         }
-        out.flush()?;
     }
     out.flush()
 }

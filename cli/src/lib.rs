@@ -5,8 +5,8 @@
 //! | [`args`] | the command line: every command with its options |
 //! | `broker` | `flymq broker` |
 //! | `produce`, `lines`, `progress` | `flymq produce`: standard input or a file, line by line |
-//! | `consume`, `reader`, `message` | `flymq consume`: where to begin and end, how records look |
-//! | `topic` | `flymq topic` |
+//! | `consume`, `reader`, `member`, `message` | `flymq consume`: where to begin and end, groups, how records look |
+//! | `topic`, `group` | `flymq topic`, `flymq group` |
 //! | `health` | `flymq health` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -21,9 +21,11 @@ mod bench;
 mod broker;
 mod consume;
 mod failure;
+mod group;
 mod health;
 mod lines;
 pub mod load;
+mod member;
 mod message;
 mod output;
 mod produce;
@@ -58,6 +60,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Produce(options) => produce::run(&address, options),
         Command::Consume(options) => consume::run(&address, options),
         Command::Topic(command) => topic::run(&address, command),
+        Command::Group(command) => group::run(&address, command),
         Command::Bench(command) => bench::run(&address, command),
         Command::Health { timeout_ms, format } => health::run(&address, timeout_ms, format),
         Command::Completions { shell } => completions(shell),

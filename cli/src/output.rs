@@ -3,6 +3,9 @@
 use std::io::{BufWriter, ErrorKind, Stdout, Write, stdout};
 
 use serde::Serialize;
+use serde_json::Value;
+
+use crate::args::Format;
 
 /// Whoever read standard output has read enough. No failure: the command ends quietly.
 #[derive(Debug)]
@@ -49,4 +52,29 @@ fn explain(error: std::io::Error) -> anyhow::Error {
         return ReaderGone.into();
     }
     anyhow::Error::new(error).context("cannot write to standard output")
+}
+
+/// A sentence for people, or an object for programs.
+pub fn tell(out: &mut Output, format: Format, text: String, object: Value) -> anyhow::Result<()> {
+    match format {
+        Format::Text => out.line(text),
+        Format::Json => out.json(&object),
+    }
+}
+
+/// Columns as wide as they need to be.
+pub fn table(out: &mut Output, head: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].len()).chain([head[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let head = head.iter().map(|cell| (*cell).to_owned()).collect();
+    for row in std::iter::once(head).chain(rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        out.line(line.trim_end())?;
+    }
+    Ok(())
 }

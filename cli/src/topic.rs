@@ -6,7 +6,7 @@ use flymq_core::{Client, NewTopic, TopicDescription};
 use serde_json::{Value, json};
 
 use crate::args::{Format, TopicCommand};
-use crate::output::Output;
+use crate::output::{Output, table, tell};
 use crate::session;
 
 pub fn run(address: &str, command: TopicCommand) -> anyhow::Result<()> {
@@ -92,34 +92,10 @@ fn describe(topic: &TopicDescription, format: Format, out: &mut Output) -> anyho
     table(out, &["PARTITION", "EARLIEST", "LATEST", "OFFSETS"], rows.collect())
 }
 
-fn tell(out: &mut Output, format: Format, text: String, object: Value) -> anyhow::Result<()> {
-    match format {
-        Format::Text => out.line(text),
-        Format::Json => out.json(&object),
-    }
-}
-
 fn count(partitions: u32) -> String {
     format!("{partitions} partition{}", if partitions == 1 { "" } else { "s" })
 }
 
 fn pairs(map: &BTreeMap<String, String>) -> Vec<Vec<String>> {
     map.iter().map(|(key, value)| vec![key.clone(), value.clone()]).collect()
-}
-
-/// Columns as wide as they need to be.
-fn table(out: &mut Output, head: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].len()).chain([head[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let head = head.iter().map(|cell| (*cell).to_owned()).collect();
-    for row in std::iter::once(head).chain(rows) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("{cell:<width$}  "));
-        }
-        out.line(line.trim_end())?;
-    }
-    Ok(())
 }

@@ -40,12 +40,16 @@ pub struct ConsumeOptions {
     /// The topic
     pub topic: String,
     /// Where to begin: earliest, latest, an offset, a time such as 2025-01-31T08:00:00Z, or @ and
-    /// milliseconds since 1970
+    /// milliseconds since 1970; with --group, earliest or latest where the group has no offset yet
     #[arg(long, default_value = "earliest")]
     pub from: FromArg,
     /// Read only this partition; default all
     #[arg(long)]
     pub partition: Option<u32>,
+    /// Read as a member of this group: share the partitions with its other members, go on where the
+    /// group has come to, and commit what was printed
+    #[arg(long, conflicts_with = "partition")]
+    pub group: Option<String>,
     /// Go on with new records until Ctrl-C; else stop where the log ends now
     #[arg(long)]
     pub follow: bool,

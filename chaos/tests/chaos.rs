@@ -1,0 +1,25 @@
+//! A little of the chaos that `make chaos` makes much of.
+
+use std::process::Command;
+
+fn run(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_flymq-chaos")).args(args).output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{}: {out}\n{err}", output.status);
+    out.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn transfers_are_seen_whole_or_not_at_all() {
+    let tally = run(&["bank", "--bank-kills", "10"]);
+    assert!(tally.starts_with("10 kills"), "{tally}");
+    assert!(tally.ends_with("0 lost, 0 doubled, 0 torn"), "{tally}");
+}
+
+#[test]
+fn what_goes_in_comes_out_once() {
+    let tally = run(&["pipeline", "--pipeline-kills", "10", "--records", "10000"]);
+    assert!(tally.starts_with("10 kills"), "{tally}");
+    assert!(tally.ends_with("10000 records: 0 lost, 0 doubled, 0 torn"), "{tally}");
+}
