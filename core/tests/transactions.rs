@@ -138,7 +138,7 @@ async fn a_failed_record_aborts_its_transaction() {
     let error = transaction.send("b", Record::new("x")).await.err().unwrap();
     assert_eq!(code(&error), ErrorCode::TxnAborted);
     let offsets = GroupOffsets::new(GroupMetadata::without_member("g"))
-        .processed(GroupOffset::new("b", 0, 1 as i64));
+        .processed(GroupOffset::new("b", 0, 1));
     let error = transaction.send_offsets(offsets).await.unwrap_err();
     assert_eq!(code(&error), ErrorCode::TxnAborted);
     transaction.abort().await.unwrap();
@@ -209,8 +209,7 @@ async fn misuse_is_named() {
     let offsets = || GroupOffsets::new(GroupMetadata::without_member("g"));
     invalid(next.send_offsets(offsets()).await.unwrap_err(), "aborted");
 
-    let many =
-        (0..10_001).fold(offsets(), |all, i| all.processed(GroupOffset::new("a", i, 0 as i64)));
+    let many = (0..10_001).fold(offsets(), |all, i| all.processed(GroupOffset::new("a", i, 0)));
     let transaction = producer.begin().await.unwrap();
     let error = transaction.send_offsets(many).await.unwrap_err();
     assert_eq!(code(&error), ErrorCode::InvalidArgument);
@@ -287,7 +286,7 @@ async fn offsets_become_the_groups_with_the_commit() {
     let transaction = producer.begin().await.unwrap();
     transaction.send("b", Record::new("x")).await.unwrap();
     let stale = GroupMetadata::new("g", "m", 13);
-    let offsets = GroupOffsets::new(stale).processed(GroupOffset::new("a", 2, 9 as i64));
+    let offsets = GroupOffsets::new(stale).processed(GroupOffset::new("a", 2, 9));
     let error = transaction.send_offsets(offsets).await.unwrap_err();
     assert_eq!(code(&error), ErrorCode::TxnAborted);
     assert!(error.is_abortable(), "once the consumer has joined again");
