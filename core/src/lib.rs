@@ -8,6 +8,7 @@
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions |
 //! | [`record`] | what goes in and what comes out |
 //! | `link` | connections, and which broker to talk to |
+//! | [`tls`] | TLS: options, handshakes |
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
 //! | [`error`], [`metrics`] | the one error type, counters |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
@@ -26,6 +27,7 @@ mod link;
 pub mod metrics;
 pub mod producer;
 pub mod record;
+pub mod tls;
 
 pub use admin::{
     BrokerAddress, NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
@@ -40,3 +42,4 @@ pub use flymq_protocol::messages::Isolation;
 pub use metrics::{MetricsSnapshot, OperationMetrics};
 pub use producer::{Compression, Delivery, Producer, ProducerBuilder};
 pub use record::{Header, Message, Record, RecordMetadata};
+pub use tls::{Pem, TlsConfig, TlsVersion};

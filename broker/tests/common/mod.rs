@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod certs;
+
 use std::path::Path;
 
 use bytes::Bytes;
