@@ -254,6 +254,7 @@ impl Session {
             }
         }
         if matches!(self.stream, Transport::Tls(_)) {
+            // What TLS has taken is encrypted, but the socket may not have taken all of it yet.
             let flush = async { self.stream.flush().await.map(|()| 0) };
             patiently(&self.shared, flush).await?;
         }

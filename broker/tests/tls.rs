@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::certs::{Ca, Identity};
-use common::config;
+use common::{batch, config, create, fetch, produce};
 use flymq_broker::{Broker, ErrorCode, Pem, TlsConfig, TlsVersion};
 use flymq_protocol::error::ErrorReply;
 use flymq_protocol::frame::{self, Frame, FrameHeader, HEADER_LEN};
@@ -58,7 +58,7 @@ async fn send<R: Request>(stream: &mut (impl AsyncWrite + Unpin), request: &R) {
 async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Frame {
     let mut header = [0; HEADER_LEN];
     stream.read_exact(&mut header).await.unwrap();
-    let header = FrameHeader::parse(&header, 1 << 20).unwrap();
+    let header = FrameHeader::parse(&header, 32 << 20).unwrap();
     let mut payload = vec![0; header.length];
     stream.read_exact(&mut payload).await.unwrap();
     Frame::new(header.opcode, payload.into()).unwrap()
@@ -154,6 +154,32 @@ async fn renewed_certificates_are_taken_up_and_connections_stay() {
     }
     send(&mut steady, &PingRequest {}).await;
     assert_eq!(receive(&mut steady).await.opcode, PingRequest::OPCODE.response());
+}
+
+#[tokio::test]
+async fn a_client_that_reads_late_gets_all_to_the_last_byte() {
+    const SIZE: usize = 8 << 20;
+    let ca = Ca::new("ca");
+    let (_dir, broker) = start(Some(ca.server().broker())).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(8192).unwrap();
+    let socket = socket.connect(broker.local_addr()).await.unwrap();
+    let connector = connector(&ca, &[&TLS13]);
+    let mut stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
+    hello(&mut stream).await;
+    send(&mut stream, &create("t", 1, &[("max_record_bytes", "16000000")])).await;
+    assert_eq!(receive(&mut stream).await.opcode, CreateTopicRequest::OPCODE.response());
+    send(&mut stream, &produce("t", 0, batch(&["x".repeat(SIZE).as_str()]))).await;
+    assert_eq!(receive(&mut stream).await.opcode, ProduceRequest::OPCODE.response());
+    // More than the sockets hold, so that the broker waits for this side until the end.
+    for _ in 0..4 {
+        send(&mut stream, &fetch("t", 0, 0)).await;
+    }
+    for _ in 0..4 {
+        let read = tokio::time::timeout(Duration::from_secs(60), receive(&mut stream)).await;
+        let response: FetchResponse = read.expect("the rest is not sent").decode().unwrap();
+        assert!(response.topics[0].partitions[0].batches[0].records.len() > SIZE);
+    }
 }
 
 #[tokio::test]
