@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+#[path = "../../../broker/tests/common/certs.rs"]
 pub mod certs;
 pub mod fake;
 
