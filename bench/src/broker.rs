@@ -1,35 +1,49 @@
 //! The broker's process and its memory.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
-use flymq_core::Config;
+use flymq_core::{Config, Pem};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::scenario::Durability;
 
-/// The argument with which this program is the `flymq` command.
-pub const SUBCOMMAND: &str = "broker";
+/// The arguments with which this program is the `flymq` command.
+pub const SUBCOMMANDS: [&str; 2] = ["broker", "certs"];
 
 /// A broker in a process and a data folder of its own. Both go when it is dropped.
 pub struct Broker {
     process: Child,
     address: String,
+    /// Whom clients trust, if the broker takes TLS.
+    ca: Option<PathBuf>,
     _data: tempfile::TempDir,
 }
 
 impl Broker {
-    pub fn start(data_dir: &Path, durability: Durability) -> anyhow::Result<Self> {
+    pub fn start(data_dir: &Path, durability: Durability, tls: bool) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("broker-").tempdir_in(data_dir)?;
         let durability = match durability {
             Durability::Os => "os",
             Durability::Fsync => "fsync",
         };
-        let mut process = Command::new(std::env::current_exe()?)
-            .args([SUBCOMMAND, "--listen", "127.0.0.1:0", "--durability", durability, "--data-dir"])
-            .arg(data.path().join("data"))
+        let mut command = Command::new(std::env::current_exe()?);
+        let certs = data.path().join("certs");
+        if tls {
+            let mut making = Command::new(std::env::current_exe()?);
+            let made = making.args(["certs", "dev"]).arg(&certs).stdout(Stdio::null()).status()?;
+            ensure!(made.success(), "cannot make certificates");
+        }
+        command
+            .args(["broker", "--listen", "127.0.0.1:0", "--durability", durability, "--data-dir"])
+            .arg(data.path().join("data"));
+        if tls {
+            command.arg("--tls-cert").arg(certs.join("server.pem"));
+            command.arg("--tls-key").arg(certs.join("server.key"));
+        }
+        let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -39,12 +53,16 @@ impl Broker {
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
         let address = address.with_context(|| format!("the broker said {line:?}"))?;
-        Ok(Self { process, address, _data: data })
+        let ca = tls.then(|| certs.join("ca.pem"));
+        Ok(Self { process, address, ca, _data: data })
     }
 
     /// A client's options for this broker.
     pub fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::parse(&self.address)?)
+        let mut config = Config::parse(&self.address)?;
+        config.tls.enabled = self.ca.is_some();
+        config.tls.ca = self.ca.clone().map(Pem::File);
+        Ok(config)
     }
 
     /// Bytes of memory that it has in use now.

@@ -56,7 +56,10 @@ struct Args {
 
 fn main() -> ExitCode {
     // The broker that is measured is this program's other half, run as a process of its own.
-    if std::env::args_os().nth(1).is_some_and(|arg| arg == broker::SUBCOMMAND) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| broker::SUBCOMMANDS.iter().any(|&name| arg == name))
+    {
         return flymq_cli::run(std::env::args_os());
     }
     match run(Args::parse()) {

@@ -27,7 +27,7 @@ pub struct Prepared {
 
 impl Prepared {
     pub async fn new(scenario: &Scenario, data_dir: &Path, quick: bool) -> anyhow::Result<Self> {
-        let broker = Broker::start(data_dir, scenario.durability)?;
+        let broker = Broker::start(data_dir, scenario.durability, scenario.tls)?;
         let config = broker.config()?;
         let amount = scenario.amount(quick);
         let prepared = Self { scenario: scenario.clone(), broker, config, amount, runs: 0 };

@@ -32,6 +32,8 @@ pub struct Scenario {
     #[serde(default)]
     pub durability: Durability,
     #[serde(default)]
+    pub tls: bool,
+    #[serde(default)]
     pub measure: Measure,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,

@@ -1,10 +1,13 @@
 //! `FlyMQClient`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flymq_core::{Client, Config, FetchOptions, Isolation, NewTopic, OffsetSpec};
+use flymq_core::{
+    Client, Config, FetchOptions, Isolation, NewTopic, OffsetSpec, Pem, TlsConfig, TlsVersion,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -14,6 +17,7 @@ use crate::convert::{Addresses, Data, Headers, Records, Seconds, record};
 use crate::errors;
 use crate::handle::{Handle, Resource};
 use crate::messages::{Message, RecordMetadata};
+use crate::tls;
 use crate::topics::TopicDescription;
 use crate::wait::{Failure, Host, in_time};
 
@@ -59,10 +63,17 @@ pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
 
 /// A client of a FlyMQ broker, or of several that serve the same data.
 ///
-/// `addresses` is "host:port,…", a sequence of "host:port", or a "flymq://" URL; without it the
+/// `addresses` is "host:port,…", a sequence of "host:port", or a "flymq://" or "flymqs://" URL; without it the
 /// environment variable FLYMQ_BOOTSTRAP_SERVERS counts, else localhost:9092. Timeouts are seconds:
 /// `connect_timeout` (10) for making a connection, `request_timeout` (30) for a request with its
 /// retries. Connects at once, and raises ConnectFailedError where no broker answers.
+///
+/// With `tls_enabled`, or a "flymqs://" URL, connections are secured. `tls_ca_file` names whom to trust
+/// in place of the operating system's authorities, `tls_server_name` the name that the broker's
+/// certificate must have if not the host, `tls_cert_file` and `tls_key_file` the client's own
+/// certificate; each as a PEM file, or with `_pem` in place of `_file` as its content.
+/// `tls_min_version` is "1.2" (the default) or "1.3". `tls_insecure_skip_verify` takes any certificate.
+/// Raises TlsFailedError where a connection cannot be secured.
 ///
 /// One client is enough for a program: it may be used from any number of threads. `close()`, which
 /// leaving a `with` block calls, ends it; calls after that raise ClosedError. A child of `fork`
@@ -81,18 +92,45 @@ impl FlyMQClient {
 #[pymethods]
 impl FlyMQClient {
     #[new]
-    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None))]
+    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None))]
     fn new(
         py: Python<'_>,
         addresses: Option<Addresses>,
         client_id: Option<String>,
         connect_timeout: Option<Seconds>,
         request_timeout: Option<Seconds>,
+        tls_enabled: Option<bool>,
+        tls_ca_file: Option<PathBuf>,
+        tls_ca_pem: Option<Data>,
+        tls_server_name: Option<String>,
+        tls_cert_file: Option<PathBuf>,
+        tls_cert_pem: Option<Data>,
+        tls_key_file: Option<PathBuf>,
+        tls_key_pem: Option<Data>,
+        tls_min_version: Option<&str>,
+        tls_insecure_skip_verify: Option<bool>,
     ) -> PyResult<Self> {
         let mut config = config(addresses)?;
         config.client_id = client_id.unwrap_or(config.client_id);
         config.connect_timeout = connect_timeout.map_or(config.connect_timeout, |s| s.0);
         config.request_timeout = request_timeout.map_or(config.request_timeout, |s| s.0);
+        let ca = tls::pem("ca", tls_ca_file, tls_ca_pem, Pem::File, Pem::Memory)?;
+        let cert = tls::pem("cert", tls_cert_file, tls_cert_pem, Pem::File, Pem::Memory)?;
+        let key = tls::pem("key", tls_key_file, tls_key_pem, Pem::File, Pem::Memory)?;
+        let given = config.tls;
+        config.tls = TlsConfig {
+            enabled: tls_enabled.unwrap_or(given.enabled),
+            ca: ca.or(given.ca),
+            server_name: tls_server_name.or(given.server_name),
+            cert: cert.or(given.cert),
+            key: key.or(given.key),
+            min_version: match tls_min_version.map(tls::is_1_3).transpose()? {
+                Some(true) => TlsVersion::V1_3,
+                Some(false) => TlsVersion::V1_2,
+                None => given.min_version,
+            },
+            insecure_skip_verify: tls_insecure_skip_verify.unwrap_or(given.insecure_skip_verify),
+        };
         Ok(Self { handle: Handle::new(Connected::new(py, config)?) })
     }
 

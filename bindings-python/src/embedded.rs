@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flymq_broker::{Broker, Config, Durability};
+use flymq_broker::{Broker, ClientAuth, Config, Durability, Pem, TlsConfig, TlsVersion};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use tempfile::TempDir;
 
 use crate::at_exit::patience_after;
+use crate::convert::Data;
 use crate::handle::{Handle, Resource};
+use crate::tls;
 use crate::wait::{Host, in_time};
 
 /// Threads that serve all connections.
@@ -25,6 +27,11 @@ const THREADS: usize = 2;
 /// the next broker on the same folder. Port 0 takes a free port; read `address`. With durability
 /// "fsync" a record is acknowledged once it is on the disk, with "os" once the operating system
 /// has it.
+///
+/// With `tls_cert_file` and `tls_key_file` it takes connections within TLS only. With
+/// `tls_client_ca_file` clients must show a certificate that one of these has signed, unless
+/// `tls_client_auth` ("none", "optional", "required") says otherwise. Each is a PEM file, or with
+/// `_pem` in place of `_file` its content.
 #[pyclass(module = "flymq._native", frozen, weakref)]
 pub struct EmbeddedBroker {
     address: SocketAddr,
@@ -46,12 +53,20 @@ struct Parts {
 #[pymethods]
 impl EmbeddedBroker {
     #[new]
-    #[pyo3(signature = (data_dir=None, port=0, durability="fsync"))]
+    #[pyo3(signature = (data_dir=None, port=0, durability="fsync", *, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_client_ca_file=None, tls_client_ca_pem=None, tls_client_auth=None, tls_min_version="1.2"))]
     fn new(
         py: Python<'_>,
         data_dir: Option<PathBuf>,
         port: u16,
         durability: &str,
+        tls_cert_file: Option<PathBuf>,
+        tls_cert_pem: Option<Data>,
+        tls_key_file: Option<PathBuf>,
+        tls_key_pem: Option<Data>,
+        tls_client_ca_file: Option<PathBuf>,
+        tls_client_ca_pem: Option<Data>,
+        tls_client_auth: Option<&str>,
+        tls_min_version: &str,
     ) -> PyResult<Self> {
         let durability = match durability {
             "fsync" => Durability::Fsync,
@@ -60,6 +75,26 @@ impl EmbeddedBroker {
                 return Err(PyValueError::new_err(format!(
                     "durability must be \"fsync\" or \"os\", not {other:?}"
                 )));
+            }
+        };
+        let cert = tls::pem("cert", tls_cert_file, tls_cert_pem, Pem::File, Pem::Memory)?;
+        let key = tls::pem("key", tls_key_file, tls_key_pem, Pem::File, Pem::Memory)?;
+        let (file, text) = (tls_client_ca_file, tls_client_ca_pem);
+        let client_ca = tls::pem("client_ca", file, text, Pem::File, Pem::Memory)?;
+        let client_auth = tls::client_auth(tls_client_auth, client_ca.is_some())?;
+        let min_version = match tls::is_1_3(tls_min_version)? {
+            true => TlsVersion::V1_3,
+            false => TlsVersion::V1_2,
+        };
+        let tls = match (cert, key) {
+            (Some(cert), Some(key)) => {
+                Some(TlsConfig { client_ca, client_auth, min_version, ..TlsConfig::new(cert, key) })
+            }
+            (None, None) if client_ca.is_none() && client_auth == ClientAuth::None => None,
+            _ => {
+                return Err(PyValueError::new_err(
+                    "TLS needs both a certificate (tls_cert_file) and its key (tls_key_file)",
+                ));
             }
         };
         let temporary = match data_dir {
@@ -74,6 +109,7 @@ impl EmbeddedBroker {
             data_dir: data_dir.clone(),
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
             durability,
+            tls,
             ..Config::default()
         };
         let host = Host::new(THREADS)?;

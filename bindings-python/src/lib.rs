@@ -28,6 +28,7 @@ mod errors;
 mod handle;
 mod messages;
 mod producer;
+mod tls;
 mod topics;
 mod wait;
 

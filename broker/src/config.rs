@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::tls::TlsConfig;
+
 /// When a produce is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -24,6 +26,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
+    /// Takes connections within TLS only. Default none: connections are plain.
+    pub tls: Option<TlsConfig>,
     /// When a produce is acknowledged. Default [`Durability::Fsync`].
     pub durability: Durability,
     /// How many connections are served at a time. Default 10,000.
@@ -64,6 +68,7 @@ impl Default for Config {
             data_dir: PathBuf::from("flymq-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
             advertised_host: None,
+            tls: None,
             durability: Durability::default(),
             max_connections: 10_000,
             max_frame_bytes: flymq_protocol::frame::DEFAULT_MAX_FRAME,

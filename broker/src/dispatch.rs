@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use crate::budget::Room;
 use crate::engine::{Client, Reply};
 use crate::server::Shared;
+use crate::tls::PeerIdentity;
 use crate::{Result, now_ms};
 
 /// A response on its way out, with what it keeps of the budget until it is sent.
@@ -28,6 +29,8 @@ pub struct SessionState {
     pub greeted: bool,
     pub nonce: [u8; 32],
     pub client: Client,
+    /// Who the client's certificate says it is, if it showed one.
+    pub peer: Option<PeerIdentity>,
 }
 
 /// The mechanism for sessions that need no authentication.
@@ -171,8 +174,10 @@ fn hello(shared: &Shared, state: &mut SessionState, request: HelloRequest) -> Re
         }
     }
     state.greeted = true;
-    tracing::debug!(client_id = request.client_id, software = request.software, "session opened");
-    state.client.client_id = request.client_id;
+    let (client_id, software) = (request.client_id, request.software);
+    let subject = state.peer.as_ref().map(|peer| peer.subject.as_str());
+    tracing::debug!(client_id, software, subject, "session opened");
+    state.client.client_id = client_id;
     Reply::Ready(Ok(HelloResponse {
         cluster_id: shared.engine.cluster_id(),
         broker_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`config`] | every option with its default |
 //! | [`server`] | listening, accepting, shutting down |
+//! | [`tls`] | TLS: options, certificates, handshakes |
+//! | `transport` | a connection's bytes, plain or within TLS |
 //! | `session` | one connection: frames in, answers out, limits |
 //! | `dispatch` | operation → engine call → response |
 //! | `budget` | the bytes that all connections together may have in flight |
@@ -36,11 +38,14 @@ pub mod engine;
 mod groups;
 pub mod server;
 mod session;
+pub mod tls;
 pub mod topic;
+mod transport;
 
 pub use config::{Config, Durability};
 pub use flymq_protocol::{ErrorCode, ProtocolError};
 pub use server::Broker;
+pub use tls::{ClientAuth, Pem, TlsConfig, TlsVersion};
 
 /// A result whose error has a number in the protocol's table.
 pub type Result<T> = std::result::Result<T, ProtocolError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -16,6 +16,8 @@ use crate::config::Config;
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
 use crate::session::Session;
+use crate::tls::{PeerIdentity, Secured, Tls};
+use crate::transport::Transport;
 
 /// What all sessions of a broker share.
 pub(crate) struct Shared {
@@ -23,6 +25,7 @@ pub(crate) struct Shared {
     pub engine: Arc<dyn Engine>,
     pub budget: Budget,
     pub local_addr: SocketAddr,
+    pub tls: Option<Arc<Tls>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -61,7 +64,8 @@ impl Broker {
     /// # Errors
     ///
     /// STORAGE_FAILED if the data folder cannot be used, because another broker has it or it is of
-    /// another version; INVALID_ARGUMENT if the address cannot be listened on.
+    /// another version; INVALID_ARGUMENT if the address cannot be listened on, or the files for TLS
+    /// cannot be used.
     pub async fn start(config: Config) -> Result<Self> {
         if config.max_inflight_bytes < 2 * config.max_frame_bytes {
             return Err(ProtocolError::new(
@@ -79,20 +83,30 @@ impl Broker {
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
         let opening = (config.clone(), budget.clone());
-        let embedded =
-            tokio::task::spawn_blocking(move || EmbeddedEngine::open(&opening.0, opening.1))
-                .await
-                .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
+        let open = move || {
+            let tls = opening.0.tls.clone().map(Tls::open).transpose()?;
+            Ok((tls.map(Arc::new), EmbeddedEngine::open(&opening.0, opening.1)?))
+        };
+        let (tls, embedded) = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
+        if let Some(warning) = exposure(local_addr, tls.is_some()) {
+            tracing::warn!(address = %local_addr, "{warning}");
+        }
         let embedded = Arc::new(embedded);
         let sessions = Arc::new(Semaphore::new(config.max_connections));
         let shared = Arc::new(Shared {
             engine: embedded.clone(),
             budget,
             local_addr,
+            tls,
             stopping: watch::Sender::new(false),
             config,
         });
         tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+        if let Some(tls) = &shared.tls {
+            tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
+        }
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
         Ok(Self { shared, embedded, accepting, sessions })
     }
@@ -135,8 +149,8 @@ impl Drop for Broker {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaphore>) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely. Those who have connections go on.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -144,19 +158,68 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaph
                 continue;
             }
         };
-        let Ok(permit) = sessions.clone().try_acquire_owned() else {
-            tokio::spawn(turn_away(stream, shared.config.max_connections));
-            continue;
-        };
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "cannot prepare a connection");
             continue;
         }
-        let session = Session::new(stream, shared.clone());
-        tokio::spawn(async move {
-            session.run().await;
-            drop(permit);
-        });
+        match &shared.tls {
+            None => admit(Transport::Plain(stream), None, &shared, &sessions),
+            Some(tls) => {
+                let slot = tls.slot();
+                let (tls, shared, sessions) = (tls.clone(), shared.clone(), sessions.clone());
+                tokio::spawn(async move {
+                    let mut stopping = shared.stopping();
+                    let patience = shared.config.io_timeout;
+                    let secured = tokio::select! {
+                        secured = tls.handshake(stream, slot, patience) => secured,
+                        _ = stopping.wait_for(|&stopping| stopping) => return,
+                    };
+                    match secured {
+                        Ok(Secured { stream, peer }) => {
+                            admit(Transport::Tls(stream), peer, &shared, &sessions);
+                        }
+                        Err(error) => tracing::info!(client = %client, %error, "no TLS connection"),
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Has a connection served, unless there are too many.
+fn admit(
+    stream: Transport,
+    peer: Option<PeerIdentity>,
+    shared: &Arc<Shared>,
+    sessions: &Arc<Semaphore>,
+) {
+    let Ok(permit) = sessions.clone().try_acquire_owned() else {
+        tokio::spawn(turn_away(stream, shared.config.max_connections));
+        return;
+    };
+    // With the permit, so that a broker that is told to stop now waits or is seen to stop.
+    if shared.is_stopping() {
+        return;
+    }
+    let session = Session::new(stream, peer, shared.clone());
+    tokio::spawn(async move {
+        session.run().await;
+        drop(permit);
+    });
+}
+
+/// What an operator should know of a broker that others than this machine can reach.
+fn exposure(address: SocketAddr, tls: bool) -> Option<&'static str> {
+    match (address.ip().is_loopback(), tls) {
+        (true, _) => None,
+        (false, true) => Some(
+            "this address can be reached from other machines, and there is no authentication: \
+             whoever reaches it may read and write everything",
+        ),
+        (false, false) => Some(
+            "this address can be reached from other machines, with neither TLS nor authentication: \
+             whoever reaches it may read and write everything, and others on the way may listen",
+        ),
     }
 }
 
@@ -169,13 +232,32 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
 }
 
 /// Says why before closing, which is more than a refused connection would.
-async fn turn_away(mut stream: TcpStream, limit: usize) {
+async fn turn_away(mut stream: impl AsyncWrite + Unpin, limit: usize) {
     let error = ProtocolError::new(
         ErrorCode::TooManyConnections,
         format!("the broker serves {limit} connections already"),
     );
     if let Ok(frame) = frame::encode_error(0, &error.to_reply()) {
-        let write = stream.write_all(&frame.parts[0]);
+        let write = async {
+            stream.write_all(&frame.to_bytes()).await?;
+            stream.flush().await
+        };
         let _ = tokio::time::timeout(Duration::from_secs(1), write).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_beyond_loopback_unprotected_is_warned() {
+        let warning = |address: &str, tls| exposure(address.parse().unwrap(), tls);
+        assert_eq!(warning("127.0.0.1:1", false), None);
+        assert_eq!(warning("[::1]:1", false), None);
+        for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            assert!(warning(address, false).unwrap().contains("neither TLS nor authentication"));
+            assert!(warning(address, true).unwrap().contains("no authentication"));
+        }
     }
 }

@@ -16,13 +16,14 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::budget::Room;
 use crate::dispatch::{Answer, Outgoing, SessionState, dispatch, refuse};
 use crate::engine::Client;
 use crate::server::Shared;
+use crate::tls::{self, PeerIdentity};
+use crate::transport::{Transport, linger};
 
 /// How many requests of one connection may be under way.
 const MAX_PENDING: usize = 256;
@@ -43,7 +44,7 @@ const MAX_SLICES: usize = 64;
 
 /// A connection and its state.
 pub struct Session {
-    stream: TcpStream,
+    stream: Transport,
     shared: Arc<Shared>,
     state: SessionState,
     input: BytesMut,
@@ -66,12 +67,12 @@ enum Step {
 }
 
 impl Session {
-    pub fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+    pub fn new(stream: Transport, peer: Option<PeerIdentity>, shared: Arc<Shared>) -> Self {
         let address = stream.peer_addr().map_or_else(|_| String::new(), |a| a.to_string());
         let client = Client { client_id: String::new(), address };
         Self {
             stream,
-            state: SessionState { greeted: false, nonce: rand::random(), client },
+            state: SessionState { greeted: false, nonce: rand::random(), client, peer },
             input: BytesMut::with_capacity(IDLE_BUFFER),
             output: VecDeque::new(),
             held: Vec::new(),
@@ -116,9 +117,15 @@ impl Session {
                 }
                 Ok(Step::NeedsInput) => {}
                 Err(error) => {
-                    self.take(refuse(0, error)).await?;
+                    if !self.state.greeted && tls::is_client_hello(&self.input) {
+                        tracing::info!("a client wants TLS, which this broker is not set up for");
+                        self.output.push_back(Bytes::from_static(tls::NO_TLS_HERE));
+                    } else {
+                        self.take(refuse(0, error)).await?;
+                    }
                     self.flush().await?;
-                    return self.linger().await;
+                    linger(&mut self.stream).await;
+                    return Ok(());
                 }
             }
             self.flush().await?;
@@ -249,25 +256,12 @@ impl Session {
                 self.output.pop_front();
             }
         }
+        if matches!(self.stream, Transport::Tls(_)) {
+            // What TLS has taken is encrypted, but the socket may not have taken all of it yet.
+            let flush = async { self.stream.flush().await.map(|()| 0) };
+            patiently(&self.shared, flush).await?;
+        }
         self.held.clear();
-        Ok(())
-    }
-
-    /// Ends the connection so that the last answer arrives: closing with unread input would make the
-    /// operating system throw it away.
-    async fn linger(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await?;
-        let drain = async {
-            let mut sink = [0; 4096];
-            let mut left = 1 << 20;
-            while left > 0 {
-                match self.stream.read(&mut sink).await {
-                    Ok(read @ 1..) => left -= read.min(left),
-                    _ => break,
-                }
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(1), drain).await;
         Ok(())
     }
 }
@@ -292,7 +286,7 @@ async fn patiently(
     }
 }
 
-async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<usize> {
+async fn read_some(stream: &mut Transport, input: &mut BytesMut) -> io::Result<usize> {
     let room = input.capacity() - input.len();
     if room < IDLE_BUFFER / 2 {
         // A buffer that what came has filled is probably followed by more.

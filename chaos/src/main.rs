@@ -49,7 +49,7 @@ enum Child {
 #[derive(Clone, clap::Args)]
 struct Options {
     /// How many processes to kill in the bank
-    #[arg(long, default_value_t = 150)]
+    #[arg(long, default_value_t = 200)]
     bank_kills: u64,
     /// How many processes to kill in the pipeline
     #[arg(long, default_value_t = 50)]

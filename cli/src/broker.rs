@@ -2,14 +2,15 @@
 
 use std::io::Write;
 
-use anyhow::{Context, anyhow};
-use flymq_broker::{Broker, Config, Durability};
+use anyhow::{Context, anyhow, bail};
+use flymq_broker::{Broker, ClientAuth, Config, Durability, Pem, TlsConfig, TlsVersion};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{BrokerOptions, DurabilityArg};
+use crate::args::{BrokerOptions, ClientAuthArg, DurabilityArg, ServerOptions, TlsVersionArg};
 
-pub fn run(options: BrokerOptions) -> anyhow::Result<()> {
+pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()> {
     let config = Config {
+        tls: tls(&options, server)?,
         data_dir: options.data_dir,
         listen: options.listen,
         advertised_host: options.advertised_host,
@@ -45,4 +46,29 @@ pub fn run(options: BrokerOptions) -> anyhow::Result<()> {
         broker.shutdown().await;
         Ok(())
     })
+}
+
+fn tls(options: &BrokerOptions, server: &ServerOptions) -> anyhow::Result<Option<TlsConfig>> {
+    let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else {
+        if server.tls_enabled || server.tls_cert_file.is_some() {
+            // Else it would look secured and not be.
+            bail!(
+                "a broker's TLS is turned on with --tls-cert and --tls-key; the options given are for clients"
+            );
+        }
+        return Ok(None);
+    };
+    let mut tls = TlsConfig::new(Pem::File(cert.clone()), Pem::File(key.clone()));
+    tls.client_ca = options.tls_client_ca.clone().map(Pem::File);
+    tls.client_auth = match options.tls_client_auth {
+        Some(ClientAuthArg::None) => ClientAuth::None,
+        Some(ClientAuthArg::Optional) => ClientAuth::Optional,
+        Some(ClientAuthArg::Required) => ClientAuth::Required,
+        None if tls.client_ca.is_some() => ClientAuth::Required,
+        None => ClientAuth::None,
+    };
+    if let Some(TlsVersionArg::V1_3) = server.tls_min_version {
+        tls.min_version = TlsVersion::V1_3;
+    }
+    Ok(Some(tls))
 }

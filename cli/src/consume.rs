@@ -2,7 +2,7 @@
 
 use flymq_core::{Client, Message};
 
-use crate::args::{ConsumeOptions, Format};
+use crate::args::{ConsumeOptions, Format, ServerOptions};
 use crate::member::Member;
 use crate::message;
 use crate::output::Output;
@@ -13,8 +13,8 @@ use crate::session;
 const POLL: u64 = 10_000;
 const FETCH_BYTES: u32 = 4 << 20;
 
-pub fn run(address: &str, options: ConsumeOptions) -> anyhow::Result<()> {
-    session::with_client(address, |client| async move {
+pub fn run(server: &ServerOptions, options: ConsumeOptions) -> anyhow::Result<()> {
+    session::with_client(server, |client| async move {
         if !options.follow {
             return print(&client, options).await;
         }

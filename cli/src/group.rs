@@ -8,12 +8,12 @@ use flymq_core::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{Format, GroupCommand};
+use crate::args::{Format, GroupCommand, ServerOptions};
 use crate::output::{Output, table, tell};
 use crate::session;
 
-pub fn run(address: &str, command: GroupCommand) -> anyhow::Result<()> {
-    session::with_client(address, |client| async move {
+pub fn run(server: &ServerOptions, command: GroupCommand) -> anyhow::Result<()> {
+    session::with_client(server, |client| async move {
         let mut out = Output::new();
         carry_out(&client, command, &mut out).await?;
         out.flush()

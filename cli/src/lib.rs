@@ -7,6 +7,7 @@
 //! | `produce`, `lines`, `progress` | `flymq produce`: standard input or a file, line by line |
 //! | `consume`, `reader`, `member`, `message` | `flymq consume`: where to begin and end, groups, how records look |
 //! | `topic`, `group` | `flymq topic`, `flymq group` |
+//! | `certs` | `flymq certs` |
 //! | `health` | `flymq health` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -19,6 +20,7 @@
 pub mod args;
 mod bench;
 mod broker;
+mod certs;
 mod consume;
 mod failure;
 mod group;
@@ -54,15 +56,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     init_logging(args.log.as_deref().unwrap_or(args.command.default_log()));
-    let address = args.address;
+    let server = args.server;
     let result = match args.command {
-        Command::Broker(options) => broker::run(options),
-        Command::Produce(options) => produce::run(&address, options),
-        Command::Consume(options) => consume::run(&address, options),
-        Command::Topic(command) => topic::run(&address, command),
-        Command::Group(command) => group::run(&address, command),
-        Command::Bench(command) => bench::run(&address, command),
-        Command::Health { timeout_ms, format } => health::run(&address, timeout_ms, format),
+        Command::Broker(options) => broker::run(options, &server),
+        Command::Produce(options) => produce::run(&server, options),
+        Command::Consume(options) => consume::run(&server, options),
+        Command::Topic(command) => topic::run(&server, command),
+        Command::Group(command) => group::run(&server, command),
+        Command::Certs(command) => certs::run(command),
+        Command::Bench(command) => bench::run(&server, command),
+        Command::Health { timeout_ms, format } => health::run(&server, timeout_ms, format),
         Command::Completions { shell } => completions(shell),
     };
     match result {

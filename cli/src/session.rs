@@ -5,12 +5,17 @@ use std::future::Future;
 use anyhow::Context;
 use flymq_core::{Client, Config};
 
+use crate::args::ServerOptions;
+
 /// Runs a command's work with a client that is connected.
-pub fn with_client<T, F>(address: &str, work: impl FnOnce(Client) -> F) -> anyhow::Result<T>
+pub fn with_client<T, F>(
+    server: &ServerOptions,
+    work: impl FnOnce(Client) -> F,
+) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,
 {
-    let config = config(address)?;
+    let config = config(server)?;
     block_on(async {
         let client = Client::with_config(config).await?;
         let result = work(client.clone()).await;
@@ -19,9 +24,9 @@ where
     })
 }
 
-/// The client's options for an address of the command line.
-pub fn config(address: &str) -> anyhow::Result<Config> {
-    let mut config = Config::parse(address)?;
+/// The client's options for what the command line says.
+pub fn config(server: &ServerOptions) -> anyhow::Result<Config> {
+    let mut config = server.config()?;
     if config.client_id == Config::default().client_id {
         config.client_id = "flymq-cli".to_owned();
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use flymq_core::{Client, NewTopic, TopicDescription};
 use serde_json::{Value, json};
 
-use crate::args::{Format, TopicCommand};
+use crate::args::{Format, ServerOptions, TopicCommand};
 use crate::output::{Output, table, tell};
 use crate::session;
 
-pub fn run(address: &str, command: TopicCommand) -> anyhow::Result<()> {
-    session::with_client(address, |client| async move {
+pub fn run(server: &ServerOptions, command: TopicCommand) -> anyhow::Result<()> {
+    session::with_client(server, |client| async move {
         let mut out = Output::new();
         carry_out(&client, command, &mut out).await?;
         out.flush()

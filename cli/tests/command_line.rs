@@ -7,7 +7,8 @@ use common::*;
 #[test]
 fn help_tells_commands_variables_and_exit_codes() {
     let help = run(&["--help"], b"").good();
-    for word in ["broker", "produce", "consume", "topic", "bench", "health", "completions"] {
+    for word in ["broker", "produce", "consume", "topic", "certs", "bench", "health", "completions"]
+    {
         assert!(help.contains(&format!("\n  {word} ")), "{word} is missing in {help}");
     }
     assert!(help.contains("FLYMQ_BOOTSTRAP_SERVERS") && help.contains("FLYMQ_LOG"), "{help}");

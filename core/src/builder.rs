@@ -1,10 +1,12 @@
 //! Options of a client, one by one.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::config::Config;
 use crate::error::Result;
+use crate::tls::{Pem, TlsVersion};
 
 /// Options of a client. Made by [`Client::builder`].
 ///
@@ -72,12 +74,59 @@ impl ClientBuilder {
         self.with(|config| config.max_response_bytes = bytes)
     }
 
+    /// Whether connections are secured by TLS. Default off.
+    pub fn tls_enabled(self, enabled: bool) -> Self {
+        self.with(|config| config.tls.enabled = enabled)
+    }
+
+    /// Whom to trust in place of the operating system's certificate authorities: certificates in a
+    /// PEM file.
+    pub fn tls_ca_file(self, path: impl Into<PathBuf>) -> Self {
+        self.with(|config| config.tls.ca = Some(Pem::File(path.into())))
+    }
+
+    /// As [`tls_ca_file`](Self::tls_ca_file), with the PEM text itself.
+    pub fn tls_ca_pem(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.with(|config| config.tls.ca = Some(Pem::Memory(pem.into())))
+    }
+
+    /// The name that the broker's certificate must have. Default the host connected to.
+    pub fn tls_server_name(self, name: impl Into<String>) -> Self {
+        self.with(|config| config.tls.server_name = Some(name.into()))
+    }
+
+    /// The client's own certificate and its key in PEM files, for brokers that ask for one.
+    pub fn tls_cert_file(self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.with(|config| {
+            config.tls.cert = Some(Pem::File(cert.into()));
+            config.tls.key = Some(Pem::File(key.into()));
+        })
+    }
+
+    /// As [`tls_cert_file`](Self::tls_cert_file), with the PEM texts themselves.
+    pub fn tls_cert_pem(self, cert: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.with(|config| {
+            config.tls.cert = Some(Pem::Memory(cert.into()));
+            config.tls.key = Some(Pem::Memory(key.into()));
+        })
+    }
+
+    /// The lowest version of TLS that is spoken. Default 1.2.
+    pub fn tls_min_version(self, version: TlsVersion) -> Self {
+        self.with(|config| config.tls.min_version = version)
+    }
+
+    /// Takes any certificate of a broker, which secures nothing. For trying things out. Default off.
+    pub fn tls_insecure_skip_verify(self, skip: bool) -> Self {
+        self.with(|config| config.tls.insecure_skip_verify = skip)
+    }
+
     /// Connects. Must be called within a tokio runtime, which serves the client from then on.
     ///
     /// # Errors
     ///
     /// INVALID_ARGUMENT for addresses or options that are not valid; CONNECT_FAILED if no broker
-    /// answers within the connect time-out; AUTH_REQUIRED.
+    /// answers within the connect time-out; TLS_FAILED; TLS_REQUIRED; AUTH_REQUIRED.
     pub async fn connect(self) -> Result<Client> {
         Client::with_config(self.config?).await
     }

@@ -20,6 +20,7 @@ use crate::producer::{
     Producer, ProducerBuilder, Transaction, TransactionalProducer, TransactionalProducerBuilder,
 };
 use crate::record::{Message, Record, RecordMetadata};
+use crate::tls::Connector;
 
 /// How long a partition count is taken for true.
 const METADATA_TTL: Duration = Duration::from_secs(60);
@@ -176,7 +177,8 @@ impl Client {
     pub async fn with_config(config: Config) -> Result<Self> {
         config.check()?;
         let metrics = Arc::new(Metrics::new());
-        let router = Router::new(config, metrics.clone());
+        let connector = Connector::open(&config.tls).await?;
+        let router = Router::new(config, connector, metrics.clone());
         router.connection(Lane::Main).await?;
         let core = Arc::new(Core { router, metrics, counts: RwLock::default() });
         Ok(Self { core, producer: Arc::default(), transactions: Arc::default() })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::tls::TlsConfig;
 
 /// The port of addresses that name none.
 pub const DEFAULT_PORT: u16 = 9092;
@@ -27,6 +28,8 @@ pub struct Config {
     pub backoff_max: Duration,
     /// The longest response that is taken, in bytes. Default 64 MiB.
     pub max_response_bytes: usize,
+    /// How connections are secured. Default not at all.
+    pub tls: TlsConfig,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
             backoff_initial: Duration::from_millis(50),
             backoff_max: Duration::from_secs(2),
             max_response_bytes: 64 << 20,
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -48,7 +52,9 @@ impl Config {
     /// Reads `host:port,host2:port2` or `flymq://host:port,host2/?client_id=…&request_timeout_ms=…`.
     ///
     /// The options are `client_id`, `transactional_id`, `connect_timeout_ms`, `request_timeout_ms`,
-    /// `backoff_initial_ms`, `backoff_max_ms` and `max_response_bytes`.
+    /// `backoff_initial_ms`, `backoff_max_ms`, `max_response_bytes`, and those of [`TlsConfig`]:
+    /// `tls_enabled`, `tls_ca_file`, `tls_server_name`, `tls_cert_file`, `tls_key_file`,
+    /// `tls_min_version` and `tls_insecure_skip_verify`. With `flymqs://`, `tls_enabled` is true.
     ///
     /// ```
     /// use flymq_core::Config;
@@ -63,15 +69,20 @@ impl Config {
     /// INVALID_ARGUMENT for an empty list, a port that is no number, or an unknown option.
     pub fn parse(addresses: &str) -> Result<Self> {
         let mut config = Self::default();
-        let (hosts, query) = match addresses.trim().strip_prefix("flymq://") {
+        let addresses = addresses.trim();
+        let secured = addresses.strip_prefix("flymqs://");
+        config.tls.enabled = secured.is_some();
+        let (hosts, query) = match secured.or_else(|| addresses.strip_prefix("flymq://")) {
             Some(rest) => {
                 let (hosts, query) = rest.split_once('?').unwrap_or((rest, ""));
                 (hosts.trim_end_matches('/'), query)
             }
-            None => (addresses.trim(), ""),
+            None => (addresses, ""),
         };
         if hosts.contains("://") || hosts.contains('/') {
-            return Err(invalid(format!("{addresses:?} is neither host:port nor a flymq:// URL")));
+            return Err(invalid(format!(
+                "{addresses:?} is neither host:port nor a flymq:// or flymqs:// URL"
+            )));
         }
         config.bootstrap = hosts
             .split(',')
@@ -84,6 +95,11 @@ impl Config {
         }
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             config.set(key, value)?;
+        }
+        if secured.is_some() && !config.tls.enabled {
+            return Err(invalid(
+                "flymqs:// and tls_enabled=false contradict each other".to_owned(),
+            ));
         }
         Ok(config)
     }
@@ -106,7 +122,7 @@ impl Config {
         if !(1024..=1 << 30).contains(&self.max_response_bytes) {
             return Err(invalid("max_response_bytes is 1 KiB to 1 GiB".to_owned()));
         }
-        Ok(())
+        self.tls.check()
     }
 
     /// How often a connection on which requests wait looks whether the broker still answers. It
@@ -134,7 +150,15 @@ impl Config {
                     .parse()
                     .map_err(|_| invalid(format!("{key} takes bytes, not {value:?}")))?;
             }
-            _ => return Err(invalid(format!("there is no option {key:?}"))),
+            _ => {
+                let known = match key.strip_prefix("tls_") {
+                    Some(name) => self.tls.set(name, value)?,
+                    None => false,
+                };
+                if !known {
+                    return Err(invalid(format!("there is no option {key:?}")));
+                }
+            }
         }
         Ok(())
     }
@@ -174,9 +198,15 @@ mod tests {
         assert_eq!(hosts("flymq://a:1,b/?client_id=x"), ["a:1", "b:9092"]);
         let config = Config::parse("flymq://a?client_id=x&request_timeout_ms=5").unwrap();
         assert_eq!((config.client_id.as_str(), config.request_timeout.as_millis()), ("x", 5));
-        for bad in
-            ["", ",", "a:x", "http://a", "flymq://a?bogus=1", "flymq://a?connect_timeout_ms=x"]
-        {
+        for bad in [
+            "",
+            ",",
+            "a:x",
+            "http://a",
+            "flymq://a?bogus=1",
+            "flymq://a?tls_bogus=1",
+            "flymq://a?connect_timeout_ms=x",
+        ] {
             assert!(Config::parse(bad).is_err(), "{bad}");
         }
         for bad in [
@@ -187,6 +217,12 @@ mod tests {
         ] {
             assert!(Config::parse(&format!("flymq://a{bad}")).unwrap().check().is_err(), "{bad}");
         }
+        assert!(Config::parse("flymqs://a").unwrap().tls.enabled);
+        assert!(Config::parse("flymqs://a?tls_enabled=false").is_err());
+        assert!(
+            Config::parse("flymq://a?tls_enabled=true&tls_ca_file=/ca").unwrap().check().is_ok()
+        );
+        assert!(Config::parse("flymq://a?tls_ca_file=/ca").unwrap().check().is_err());
         assert!(Config { bootstrap: Vec::new(), ..Config::default() }.check().is_err());
         assert!(Config::default().check().is_ok());
     }

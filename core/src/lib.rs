@@ -9,6 +9,7 @@
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions, groups |
 //! | [`record`] | what goes in and what comes out |
 //! | `link` | connections, and which broker to talk to |
+//! | [`tls`] | TLS: options, handshakes |
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
 //! | [`error`], [`metrics`] | the one error type, counters |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
@@ -28,6 +29,7 @@ mod link;
 pub mod metrics;
 pub mod producer;
 pub mod record;
+pub mod tls;
 
 pub use admin::{
     BrokerAddress, NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
@@ -49,3 +51,4 @@ pub use producer::{
     TransactionalProducer, TransactionalProducerBuilder,
 };
 pub use record::{GroupOffset, Header, Message, Record, RecordMetadata, TopicPartition};
+pub use tls::{Pem, TlsConfig, TlsVersion};

@@ -67,6 +67,8 @@ error_codes! {
     NotAuthorized = 203, "NOT_AUTHORIZED", false, "ask the operator for the missing permission";
     /// The broker has as many connections as it takes.
     TooManyConnections = 204, "TOO_MANY_CONNECTIONS", true, "close idle clients, or raise the broker's --max-connections";
+    /// The broker takes connections within TLS only, and this one is not.
+    TlsRequired = 205, "TLS_REQUIRED", false, "turn TLS on in the client: tls_enabled, or a flymqs:// address";
 
     /// There is no such topic.
     UnknownTopic = 300, "UNKNOWN_TOPIC", false, "create the topic first, or check its name";
@@ -147,6 +149,8 @@ error_codes! {
     BufferFull = 906, "BUFFER_FULL", true, "raise buffer_bytes or the time-out, or send more slowly";
     /// The wait was interrupted by the host.
     Interrupted = 907, "INTERRUPTED", false, "nothing to do if the interruption was meant";
+    /// The connection could not be secured.
+    TlsFailed = 908, "TLS_FAILED", false, "correct the certificate or the option that the message names";
     /// A defect in FlyMQ itself was caught at the language boundary.
     Panic = 999, "PANIC", false, "report it with the message and the log";
 }

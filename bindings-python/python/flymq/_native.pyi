@@ -50,6 +50,16 @@ class FlyMQClient:
         client_id: str | None = None,
         connect_timeout: float | None = None,
         request_timeout: float | None = None,
+        tls_enabled: bool | None = None,
+        tls_ca_file: str | os.PathLike[str] | None = None,
+        tls_ca_pem: _Data | None = None,
+        tls_server_name: str | None = None,
+        tls_cert_file: str | os.PathLike[str] | None = None,
+        tls_cert_pem: _Data | None = None,
+        tls_key_file: str | os.PathLike[str] | None = None,
+        tls_key_pem: _Data | None = None,
+        tls_min_version: Literal["1.2", "1.3"] | None = None,
+        tls_insecure_skip_verify: bool | None = None,
     ) -> Self: ...
     def produce(
         self,
@@ -230,6 +240,15 @@ class EmbeddedBroker:
         data_dir: str | os.PathLike[str] | None = None,
         port: int = 0,
         durability: Literal["fsync", "os"] = "fsync",
+        *,
+        tls_cert_file: str | os.PathLike[str] | None = None,
+        tls_cert_pem: _Data | None = None,
+        tls_key_file: str | os.PathLike[str] | None = None,
+        tls_key_pem: _Data | None = None,
+        tls_client_ca_file: str | os.PathLike[str] | None = None,
+        tls_client_ca_pem: _Data | None = None,
+        tls_client_auth: Literal["none", "optional", "required"] | None = None,
+        tls_min_version: Literal["1.2", "1.3"] = "1.2",
     ) -> Self: ...
     @property
     def address(self) -> str: ...

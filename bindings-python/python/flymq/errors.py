@@ -128,6 +128,10 @@ class TooManyConnectionsError(SessionError, code=204, name="TOO_MANY_CONNECTIONS
     """The broker has as many connections as it takes."""
 
 
+class TlsRequiredError(SessionError, code=205, name="TLS_REQUIRED"):
+    """The broker takes connections within TLS only, and this one is not."""
+
+
 class TopicError(FlyMQError):
     """A topic, its partitions or its configuration. Codes 300 to 399."""
 
@@ -293,6 +297,10 @@ class BufferFullError(ClientError, code=906, name="BUFFER_FULL", retriable=True)
 
 class WaitInterruptedError(ClientError, code=907, name="INTERRUPTED"):
     """The wait was interrupted by the host."""
+
+
+class TlsFailedError(ClientError, code=908, name="TLS_FAILED"):
+    """The connection could not be secured."""
 
 
 class PanicError(ClientError, code=999, name="PANIC"):

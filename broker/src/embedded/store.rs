@@ -9,6 +9,8 @@
 //! | `groups` | group, member id → consumer groups and their members (see [`super::groups`]) |
 //! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use fjall::{
@@ -245,7 +247,8 @@ fn parse_segment_name(name: &str) -> Option<(u32, u64)> {
 fn check_format(path: &Path) -> Result<()> {
     let io =
         |e: std::io::Error| failed(&format!("cannot use the data folder {}", path.display()), e);
-    std::fs::create_dir_all(path).map_err(io)?;
+    // Records are nobody else's business.
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
     let file = path.join(FORMAT_FILE);
     match std::fs::read_to_string(&file) {
         Ok(found) if found == FORMAT => Ok(()),

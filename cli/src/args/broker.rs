@@ -17,6 +17,18 @@ pub struct BrokerOptions {
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,
+    /// Take connections within TLS only, with this certificate and those that lead to a root (PEM)
+    #[arg(long, env = "FLYMQ_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, env = "FLYMQ_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Certificates of those who sign clients' certificates (PEM)
+    #[arg(long, env = "FLYMQ_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Whether clients show certificates; default required with --tls-client-ca, else none
+    #[arg(long, env = "FLYMQ_TLS_CLIENT_AUTH", requires = "tls_cert")]
+    pub tls_client_auth: Option<ClientAuthArg>,
     /// When a produce is acknowledged: after an fsync, or once the operating system has it
     #[arg(long, env = "FLYMQ_DURABILITY", default_value = "fsync")]
     pub durability: DurabilityArg,
@@ -41,4 +53,15 @@ pub enum DurabilityArg {
     Fsync,
     /// After the records were handed to the operating system
     Os,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ClientAuthArg {
+    /// They are not asked to
+    None,
+    /// They may; one that is shown must be valid
+    Optional,
+    /// They must
+    Required,
 }

@@ -2,18 +2,21 @@
 
 mod bench;
 mod broker;
+mod certs;
 mod group;
 mod records;
+mod server;
 mod topic;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use flymq_core::Config;
 
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
-pub use broker::{BrokerOptions, DurabilityArg};
+pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
+pub use certs::{CertsCommand, DevCerts};
 pub use group::GroupCommand;
 pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
+pub use server::{ServerOptions, TlsVersionArg};
 pub use topic::TopicCommand;
 
 const EXIT_CODES: &str = "\
@@ -26,16 +29,9 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "flymq", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Args {
-    /// Broker to talk to: host:port, several with commas between, or a flymq:// URL
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "FLYMQ_BOOTSTRAP_SERVERS",
-        default_value = "localhost:9092",
-        value_parser = address
-    )]
-    pub address: String,
+    /// Which broker to talk to, and how.
+    #[command(flatten)]
+    pub server: ServerOptions,
     /// What to log on standard error: error, warn, info, debug or trace, also by module; default
     /// warn for broker, produce and consume, which may go on through trouble, and else error
     #[arg(long, global = true, env = "FLYMQ_LOG")]
@@ -60,6 +56,9 @@ pub enum Command {
     /// List, describe, reset and delete consumer groups, and show their lag
     #[command(subcommand, alias = "groups")]
     Group(GroupCommand),
+    /// Make certificates for TLS
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -87,6 +86,7 @@ impl Command {
             Self::Broker(_) | Self::Produce(_) | Self::Consume(_) => "warn",
             Self::Topic(_)
             | Self::Group(_)
+            | Self::Certs(_)
             | Self::Bench(_)
             | Self::Health { .. }
             | Self::Completions { .. } => "error",
@@ -101,10 +101,6 @@ pub enum Format {
     Text,
     /// For programs; streams are one object a line
     Json,
-}
-
-fn address(text: &str) -> Result<String, String> {
-    Config::parse(text).map(|_| text.to_owned()).map_err(|e| e.message().to_owned())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

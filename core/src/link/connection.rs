@@ -19,6 +19,7 @@ use super::wire::Wire;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
+use crate::tls::Connector;
 
 /// The longest HELLO there can be; the broker says what it takes in its answer.
 const BEFORE_HELLO: u32 = 64 << 10;
@@ -32,7 +33,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects and says HELLO.
-    pub async fn open(address: &str, config: &Config, metrics: Arc<Metrics>) -> Result<Self> {
+    pub async fn open(
+        address: &str,
+        config: &Config,
+        connector: Option<&Connector>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self> {
         let socket = dial(address).await.map_err(|e| {
             Error::with_source(
                 ErrorCode::ConnectFailed,
@@ -41,7 +47,14 @@ impl Connection {
                 e,
             )
         })?;
-        let wire = Wire::start(address, socket, config, metrics);
+        let (socket, tls) = match connector {
+            None => (socket, None),
+            Some(connector) => {
+                let (socket, tls) = connector.secure(address, socket).await?;
+                (socket, Some(tls))
+            }
+        };
+        let wire = Wire::start(address, socket, tls, config, metrics);
         let mut connection = Self { wire, hello: no_hello() };
         let hello = HelloRequest {
             client_id: config.client_id.clone(),
@@ -241,7 +254,7 @@ mod tests {
         let (address, serving) = deaf().await;
         let metrics = Arc::new(Metrics::new());
         let connection =
-            Connection::open(&address, &Config::default(), metrics.clone()).await.unwrap();
+            Connection::open(&address, &Config::default(), None, metrics.clone()).await.unwrap();
         let _peer = serving.await.unwrap();
         let (sender, receiver) = oneshot::channel();
         connection.submit("produce", &large(), move |answer| sender.send(answer).unwrap());
@@ -271,7 +284,8 @@ mod tests {
         let (connection, peer) = runtime.block_on(async {
             let (address, serving) = deaf().await;
             let metrics = Arc::new(Metrics::new());
-            let opened = Connection::open(&address, &Config::default(), metrics).await.unwrap();
+            let opened =
+                Connection::open(&address, &Config::default(), None, metrics).await.unwrap();
             (opened, serving.await.unwrap())
         });
         let (sender, mut receiver) = oneshot::channel();

@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `router` | which broker to talk to; retries, pauses, fail-over |
 //! | `connection` | requests and their answers |
+//! | `output` | what is to be written, and TLS |
 //! | `wire` | the socket: writing, reading, noticing silence |
 
 mod connection;
+mod output;
 mod router;
 mod wire;
 

@@ -18,6 +18,7 @@ use crate::clock::after;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
+use crate::tls::Connector;
 
 /// How many readers share a connection. Each may have a request waiting at the broker, which takes
 /// 256 at a time from one connection.
@@ -46,6 +47,7 @@ pub(crate) enum Retry {
 
 pub(crate) struct Router {
     config: Config,
+    connector: Option<Connector>,
     metrics: Arc<Metrics>,
     main: Slot,
     /// For up to [`READERS`] readers; stays.
@@ -75,9 +77,10 @@ struct Connecting {
 }
 
 impl Router {
-    pub fn new(config: Config, metrics: Arc<Metrics>) -> Self {
+    pub fn new(config: Config, connector: Option<Connector>, metrics: Arc<Metrics>) -> Self {
         Self {
             config,
+            connector,
             metrics,
             main: Slot::default(),
             fetch: Arc::default(),
@@ -178,7 +181,8 @@ impl Router {
             self.check_open()?;
             let index = self.current.load(Ordering::Relaxed) % addresses.len();
             let address = &addresses[index];
-            let open = Connection::open(address, &self.config, self.metrics.clone());
+            let connector = self.connector.as_ref();
+            let open = Connection::open(address, &self.config, connector, self.metrics.clone());
             let opened = match tokio::time::timeout(self.config.connect_timeout, open).await {
                 Ok(opened) => opened,
                 Err(_) => Err(Error::new(

@@ -1,27 +1,28 @@
 //! A connection's socket: frames out as the socket takes them, answers in, and whether the broker
 //! is still there.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, IoSlice};
+use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use flymq_protocol::frame::{self, EncodedFrame, Frame, FrameHeader, HEADER_LEN};
 use flymq_protocol::messages::PingRequest;
 use flymq_protocol::{ErrorCode, OpCode, opcode};
+use rustls::ClientConnection;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::output::Output;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
+use crate::tls;
 
 /// How much is read at a time where no longer frame is known to come.
 const READ_AHEAD: usize = 64 << 10;
-/// How many parts are handed to the operating system in one call.
-const MAX_SLICES: usize = 64;
 
 /// Called with the answer to a request, on the connection's task; must not block.
 pub(super) type Completion = Box<dyn FnOnce(Result<Frame>) + Send>;
@@ -31,7 +32,7 @@ pub(super) struct Wire {
     pub address: String,
     pub metrics: Arc<Metrics>,
     socket: TcpStream,
-    output: Mutex<VecDeque<Bytes>>,
+    output: Mutex<Output>,
     /// Rung when the output did not fit the socket.
     blocked: Notify,
     pending: Mutex<Pending>,
@@ -67,10 +68,11 @@ fn lost(address: &str, why: &str) -> Error {
 }
 
 impl Wire {
-    /// Takes a socket over and starts the task that serves it.
+    /// Takes a socket over, after the handshake if it is secured, and starts the task that serves it.
     pub fn start(
         address: &str,
         socket: TcpStream,
+        tls: Option<ClientConnection>,
         config: &Config,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
@@ -79,7 +81,7 @@ impl Wire {
             address: address.to_owned(),
             metrics,
             socket,
-            output: Mutex::default(),
+            output: Mutex::new(Output::new(tls)),
             blocked: Notify::new(),
             pending: Mutex::default(),
             next_id: AtomicU64::new(1),
@@ -161,39 +163,13 @@ impl Wire {
             let idle = output.is_empty();
             output.extend(frame.parts);
             // With output left from before, the connection's task waits for the socket to take it.
-            if idle { self.push_out(&mut output) } else { Ok(true) }
+            if idle { output.push_out(&self.socket) } else { Ok(true) }
         };
         match pushed {
             Ok(true) => {}
             Ok(false) => self.blocked.notify_one(),
-            Err(error) => self.end(error),
+            Err(error) => self.end(self.gone(&error)),
         }
-    }
-
-    /// Writes as much as the socket takes. Returns whether that was all.
-    fn push_out(&self, output: &mut VecDeque<Bytes>) -> Result<bool> {
-        while !output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let mut count = 0;
-            for (slice, part) in slices.iter_mut().zip(output.iter()) {
-                *slice = IoSlice::new(part);
-                count += 1;
-            }
-            let mut written = match self.socket.try_write_vectored(&slices[..count]) {
-                Ok(written) => written,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(e) => return Err(self.gone(&e)),
-            };
-            while let Some(part) = output.front_mut() {
-                if written < part.len() {
-                    part.advance(written);
-                    break;
-                }
-                written -= part.len();
-                output.pop_front();
-            }
-        }
-        Ok(true)
     }
 
     fn gone(&self, error: &io::Error) -> Error {
@@ -228,10 +204,10 @@ impl Wire {
                 if let Err(e) = self.socket.writable().await {
                     return self.gone(&e);
                 }
-                match self.push_out(&mut lock(&self.output)) {
+                match lock(&self.output).push_out(&self.socket) {
                     Ok(true) => break,
                     Ok(false) => {}
-                    Err(error) => return error,
+                    Err(error) => return self.gone(&error),
                 }
             }
         }
@@ -262,6 +238,11 @@ impl Wire {
     /// Reads and completes requests. Returns why that is over.
     async fn read(&self) -> Error {
         let mut input = BytesMut::new();
+        // As read from the socket, where that is not what it means.
+        let mut sealed = lock(&self.output).is_secured().then(BytesMut::new);
+        if let Some(Err(error)) = sealed.as_mut().map(|sealed| self.open(sealed, &mut input)) {
+            return error;
+        }
         loop {
             if let Err(error) = self.take_in(&mut input) {
                 return error;
@@ -273,16 +254,35 @@ impl Wire {
             if let Err(e) = self.socket.readable().await {
                 return self.gone(&e);
             }
-            if input.capacity() - input.len() < READ_AHEAD / 16 {
-                input.reserve(READ_AHEAD);
+            let buffer = sealed.as_mut().unwrap_or(&mut input);
+            if buffer.capacity() - buffer.len() < READ_AHEAD / 16 {
+                buffer.reserve(READ_AHEAD);
             }
-            match self.socket.try_read_buf(&mut input) {
+            match self.socket.try_read_buf(buffer) {
                 Ok(0) => return lost(&self.address, "the broker closed it"),
                 Ok(_) => self.heard.store(true, Ordering::Relaxed),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(e) => return self.gone(&e),
             }
+            if let Some(Err(error)) = sealed.as_mut().map(|sealed| self.open(sealed, &mut input)) {
+                return error;
+            }
         }
+    }
+
+    /// Decrypts what was read.
+    fn open(&self, sealed: &mut BytesMut, input: &mut BytesMut) -> Result<()> {
+        let mut output = lock(&self.output);
+        let opened = output.open(sealed, input);
+        sealed.clear();
+        // It may have to be answered: with new keys, or with why it cannot be decrypted.
+        let pushed = if output.is_empty() { Ok(true) } else { output.push_out(&self.socket) };
+        drop(output);
+        opened.map_err(|e| tls::broken(ErrorCode::ConnectionLost, &self.address, &e))?;
+        if !pushed.map_err(|e| self.gone(&e))? {
+            self.blocked.notify_one();
+        }
+        Ok(())
     }
 
     /// Completes the requests whose answers have come.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+#[path = "../../../broker/tests/common/certs.rs"]
+pub mod certs;
 pub mod cutter;
 pub mod fake;
 pub mod members;
