@@ -228,6 +228,20 @@ impl Router {
         Ok(())
     }
 
+    /// As [`connection`](Self::connection), again after failures that may pass, until the configured
+    /// time is up.
+    pub async fn reach(&self, lane: Lane<'_>, operation: &'static str) -> Result<Arc<Connection>> {
+        let deadline = after(self.config.request_timeout);
+        let mut last = None;
+        loop {
+            match tokio::time::timeout_at(deadline, self.connection(lane)).await {
+                Ok(Err(error)) if error.is_retriable() => last = Some(error),
+                Ok(result) => return result,
+                Err(_) => return Err(last.unwrap_or_else(|| self.timed_out(operation))),
+            }
+        }
+    }
+
     /// Makes a request, again after failures that may pass, until the configured time is up.
     pub async fn call<R: Request>(
         &self,

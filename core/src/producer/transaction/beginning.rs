@@ -35,7 +35,7 @@ impl Transactions {
             Some(identity) => identity,
             None => self.init().await?,
         };
-        let connection = inner.core.router.connection(Lane::Main).await?;
+        let connection = inner.core.router.reach(Lane::Main, "begin").await?;
         let (number, fate) = coordinator.open(&connection);
         let request = begin_request(coordinator, identity);
         let (inner, beginning) = (inner.clone(), coordinator.clone());
