@@ -220,6 +220,18 @@ class InvalidGroupError(GroupError, code=504, name="INVALID_GROUP"):
     """The group's name is not allowed."""
 
 
+class InstanceFencedError(GroupError, code=505, name="INSTANCE_FENCED"):
+    """A newer member with the same instance id has taken this one's place."""
+
+
+class UnstableOffsetsError(GroupError, code=506, name="UNSTABLE_OFFSETS", retriable=True):
+    """A transaction that is still open may yet change the group's offsets."""
+
+
+class GroupFullError(GroupError, code=507, name="GROUP_FULL"):
+    """The group has as many members as the broker takes."""
+
+
 class TransactionError(FlyMQError):
     """Transactions. Codes 600 to 699."""
 
