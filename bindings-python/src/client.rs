@@ -5,20 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flymq_core::{
-    Client, Config, FetchOptions, Isolation, NewTopic, OffsetSpec, Pem, TlsConfig, TlsVersion,
-};
-use pyo3::exceptions::PyValueError;
+use flymq_core::{Client, Config, FetchOptions, NewTopic, OffsetSpec, Pem, TlsConfig, TlsVersion};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::at_exit::patience_after;
-use crate::convert::{Addresses, Data, Headers, Records, Seconds, record};
+use crate::convert::{self, Addresses, Data, Headers, Records, Seconds, record};
 use crate::errors;
 use crate::handle::{Handle, Resource};
 use crate::messages::{Message, RecordMetadata};
 use crate::tls;
 use crate::topics::TopicDescription;
+use crate::transaction::Transaction;
 use crate::wait::{Failure, Host, in_time};
 
 /// Threads that serve a client's connections.
@@ -61,12 +59,31 @@ pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
     }
 }
 
+/// Whom a producer or a consumer uses: a client, or one of its own.
+#[derive(FromPyObject)]
+pub enum Through<'py> {
+    Client(Bound<'py, FlyMQClient>),
+    Addresses(Addresses),
+}
+
+impl Through<'_> {
+    pub fn connected(this: Option<Self>, py: Python<'_>) -> PyResult<Arc<Connected>> {
+        match this {
+            Some(Through::Client(client)) => client.get().connected(),
+            Some(Through::Addresses(addresses)) => {
+                Ok(Arc::new(Connected::new(py, config(Some(addresses))?)?))
+            }
+            None => Ok(Arc::new(Connected::new(py, config(None)?)?)),
+        }
+    }
+}
+
 /// A client of a FlyMQ broker, or of several that serve the same data.
 ///
 /// `addresses` is "host:port,…", a sequence of "host:port", or a "flymq://" or "flymqs://" URL; without it the
 /// environment variable FLYMQ_BOOTSTRAP_SERVERS counts, else localhost:9092. Timeouts are seconds:
 /// `connect_timeout` (10) for making a connection, `request_timeout` (30) for a request with its
-/// retries. Connects at once, and raises ConnectFailedError where no broker answers.
+/// retries. `transactional_id` names the producer behind `transaction()`. Connects at once, and raises ConnectFailedError where no broker answers.
 ///
 /// With `tls_enabled`, or a "flymqs://" URL, connections are secured. `tls_ca_file` names whom to trust
 /// in place of the operating system's authorities, `tls_server_name` the name that the broker's
@@ -92,11 +109,12 @@ impl FlyMQClient {
 #[pymethods]
 impl FlyMQClient {
     #[new]
-    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None))]
+    #[pyo3(signature = (addresses=None, *, client_id=None, transactional_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None))]
     fn new(
         py: Python<'_>,
         addresses: Option<Addresses>,
         client_id: Option<String>,
+        transactional_id: Option<String>,
         connect_timeout: Option<Seconds>,
         request_timeout: Option<Seconds>,
         tls_enabled: Option<bool>,
@@ -112,6 +130,7 @@ impl FlyMQClient {
     ) -> PyResult<Self> {
         let mut config = config(addresses)?;
         config.client_id = client_id.unwrap_or(config.client_id);
+        config.transactional_id = transactional_id.or(config.transactional_id);
         config.connect_timeout = connect_timeout.map_or(config.connect_timeout, |s| s.0);
         config.request_timeout = request_timeout.map_or(config.request_timeout, |s| s.0);
         let ca = tls::pem("ca", tls_ca_file, tls_ca_pem, Pem::File, Pem::Memory)?;
@@ -232,20 +251,28 @@ impl FlyMQClient {
             min_bytes: min_bytes.unwrap_or(defaults.min_bytes),
             max_bytes: max_bytes.unwrap_or(defaults.max_bytes),
             max_records: max_records.unwrap_or(defaults.max_records),
-            isolation: match isolation {
-                None => defaults.isolation,
-                Some("read_committed") => Isolation::ReadCommitted,
-                Some("read_uncommitted") => Isolation::ReadUncommitted,
-                Some(other) => {
-                    return Err(PyValueError::new_err(format!(
-                        "isolation must be \"read_committed\" or \"read_uncommitted\", not {other:?}"
-                    )));
-                }
-            },
+            isolation: isolation.map_or(Ok(defaults.isolation), convert::isolation)?,
         };
         let this = self.handle.get()?;
         let messages = this.host.wait(py, this.client.fetch(topic, partition, offset, options))?;
         Ok(messages.into_iter().map(Message).collect())
+    }
+
+    /// Begin a transaction: several records, and offsets of a group, that are stored together or not
+    /// at all. Leaving the `with` block commits; leaving it by an exception aborts.
+    ///
+    ///     with client.transaction() as txn:
+    ///         txn.produce("debits", "-10", key="alice")
+    ///         txn.produce("credits", "10", key="bob")
+    ///
+    /// A client has one transaction at a time: the next one raises InvalidTxnStateError while one is
+    /// open. For several at once make TransactionalProducers. A program that gives the client a
+    /// `transactional_id`, the same after each restart, puts what it left open before out of action;
+    /// without one that is aborted by its time-out of 15 s.
+    fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
+        let this = self.handle.get()?;
+        let transaction = this.host.wait(py, this.client.transaction())?;
+        Ok(Transaction::new(transaction, this))
     }
 
     /// Create a topic. Return whether it was created, which it is not where it was there already

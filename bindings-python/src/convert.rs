@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use flymq_core::Record;
+use flymq_core::{Compression, Isolation, Record, StartOffset};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyMemoryView, PyString};
@@ -123,6 +123,60 @@ pub fn record(
     match timestamp {
         Some(timestamp) => record.timestamp(timestamp),
         None => record,
+    }
+}
+
+/// The choice that an argument names.
+pub fn choice<T: Copy>(argument: &str, name: &str, choices: &[(&str, T)]) -> PyResult<T> {
+    if let Some((_, chosen)) = choices.iter().find(|(known, _)| *known == name) {
+        return Ok(*chosen);
+    }
+    let known: Vec<_> = choices.iter().map(|(known, _)| format!("{known:?}")).collect();
+    let known = match known.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => known.concat(),
+    };
+    Err(PyValueError::new_err(format!("{argument} must be {known}, not {name:?}")))
+}
+
+/// An `isolation`.
+pub fn isolation(name: &str) -> PyResult<Isolation> {
+    let choices = [
+        ("read_committed", Isolation::ReadCommitted),
+        ("read_uncommitted", Isolation::ReadUncommitted),
+    ];
+    choice("isolation", name, &choices)
+}
+
+/// A `compression`.
+pub fn compression(name: &str) -> PyResult<Compression> {
+    let choices =
+        [("none", Compression::None), ("lz4", Compression::Lz4), ("zstd", Compression::Zstd)];
+    choice("compression", name, &choices)
+}
+
+/// Where to begin: an offset, "earliest", "latest", or a datetime.
+#[derive(Clone, Copy)]
+pub struct Start(pub StartOffset);
+
+impl<'py> FromPyObject<'_, 'py> for Start {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(name) = value.cast::<PyString>() {
+            let choices = [("earliest", StartOffset::Earliest), ("latest", StartOffset::Latest)];
+            return choice("an offset that is no number", name.to_str()?, &choices).map(Self);
+        }
+        if value.hasattr("timestamp")? {
+            let seconds: f64 = value.call_method0("timestamp")?.extract()?;
+            return Ok(Self(StartOffset::Timestamp((seconds * 1000.0).ceil() as i64)));
+        }
+        value.extract().map(|offset| Self(StartOffset::Offset(offset))).map_err(|error| {
+            PyTypeError::new_err(format!(
+                "expected an offset, \"earliest\", \"latest\" or a datetime: {}",
+                error.value(value.py())
+            ))
+        })
     }
 }
 

@@ -78,8 +78,12 @@ impl<T: Resource> Handle<T> {
 
     /// Closes the resource; harmless when closed.
     pub fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        let resource = self.lock()?.take();
-        resource.map_or(Ok(()), |resource| resource.close(py, timeout))
+        self.take()?.map_or(Ok(()), |resource| resource.close(py, timeout))
+    }
+
+    /// The resource, if it is open, for closing it otherwise.
+    pub fn take(&self) -> PyResult<Option<Arc<T>>> {
+        Ok(self.lock()?.take())
     }
 
     /// Whether this is the process that made the resource.

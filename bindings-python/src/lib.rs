@@ -4,6 +4,9 @@
 //! | --- | --- |
 //! | [`client`] | `FlyMQClient` |
 //! | [`producer`] | `Producer`, `Delivery` |
+//! | [`consumer`] | `Consumer`, `Commit` |
+//! | [`transaction`] | `TransactionalProducer`, `Transaction` |
+//! | [`groups`] | groups from outside, and partitions as Python has them |
 //! | [`messages`] | `Message`, `RecordMetadata` |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
 //! | [`embedded`] | `EmbeddedBroker` |
@@ -22,14 +25,17 @@
 mod at_exit;
 mod cli;
 mod client;
+mod consumer;
 mod convert;
 mod embedded;
 mod errors;
+mod groups;
 mod handle;
 mod messages;
 mod producer;
 mod tls;
 mod topics;
+mod transaction;
 mod wait;
 
 use pyo3::prelude::*;
@@ -43,11 +49,13 @@ mod _native {
     use super::{
         cli::cli,
         client::FlyMQClient,
+        consumer::{Commit, Consumer},
         embedded::EmbeddedBroker,
         errors::error_table,
         messages::{Message, RecordMetadata},
         producer::{Delivery, Producer},
         topics::{PartitionDescription, TopicDescription},
+        transaction::{Transaction, TransactionalProducer},
         wait::_panic,
     };
 

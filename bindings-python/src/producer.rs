@@ -5,14 +5,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flymq_core::Compression;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::at_exit::patience_after;
-use crate::client::{Connected, FlyMQClient, config};
-use crate::convert::{Addresses, Data, Headers, Seconds, record};
+use crate::client::{Connected, Through};
+use crate::convert::{self, Data, Headers, Seconds, record};
 use crate::errors;
 use crate::handle::{Handle, ProcessBound, Resource};
 use crate::messages::RecordMetadata;
@@ -43,13 +41,6 @@ impl Drop for Sending {
     }
 }
 
-/// Whom a producer sends through.
-#[derive(FromPyObject)]
-enum Through<'py> {
-    Client(Bound<'py, FlyMQClient>),
-    Addresses(Addresses),
-}
-
 /// Sends records in batches, in order within a partition, each stored exactly once.
 ///
 /// `client` is a FlyMQClient, or addresses as it takes them. `linger` is how many seconds a record
@@ -78,13 +69,7 @@ impl Producer {
         delivery_timeout: Option<Seconds>,
         max_in_flight: Option<usize>,
     ) -> PyResult<Self> {
-        let client = match client {
-            Some(Through::Client(client)) => client.get().connected()?,
-            Some(Through::Addresses(addresses)) => {
-                Arc::new(Connected::new(py, config(Some(addresses))?)?)
-            }
-            None => Arc::new(Connected::new(py, config(None)?)?),
-        };
+        let client = Through::connected(client, py)?;
         let mut builder = client.client.producer();
         if let Some(Seconds(linger)) = linger {
             builder = builder.linger(linger);
@@ -96,16 +81,7 @@ impl Producer {
             builder = builder.buffer_bytes(bytes);
         }
         if let Some(name) = compression {
-            builder = builder.compression(match name {
-                "none" => Compression::None,
-                "lz4" => Compression::Lz4,
-                "zstd" => Compression::Zstd,
-                other => {
-                    return Err(PyValueError::new_err(format!(
-                        "compression must be \"none\", \"lz4\" or \"zstd\", not {other:?}"
-                    )));
-                }
-            });
+            builder = builder.compression(convert::compression(name)?);
         }
         if let Some(Seconds(timeout)) = delivery_timeout {
             builder = builder.delivery_timeout(timeout);
@@ -135,7 +111,7 @@ impl Producer {
         let record = record(data, key, headers, partition, timestamp);
         let this = self.handle.get()?;
         let delivery = this.client.host.wait_unless_ready(py, this.producer.send(topic, record))?;
-        Ok(Delivery(ProcessBound::new("delivery", (Mutex::new(delivery), this))))
+        Ok(Delivery::new(delivery, this.client.clone()))
     }
 
     /// Send what has been taken in without further delay, and wait until each record is stored or
@@ -175,9 +151,16 @@ impl Producer {
     }
 }
 
-/// A record on its way, returned by `Producer.send`. It is sent whether or not this is kept.
+/// A record on its way, returned by `Producer.send` and `Transaction.produce`. It is sent whether or
+/// not this is kept.
 #[pyclass(module = "flymq", frozen, weakref)]
-pub struct Delivery(ProcessBound<(Mutex<flymq_core::Delivery>, Arc<Sending>)>);
+pub struct Delivery(ProcessBound<(Mutex<flymq_core::Delivery>, Arc<Connected>)>);
+
+impl Delivery {
+    pub fn new(delivery: flymq_core::Delivery, client: Arc<Connected>) -> Self {
+        Self(ProcessBound::new("delivery", (Mutex::new(delivery), client)))
+    }
+}
 
 #[pymethods]
 impl Delivery {
@@ -185,14 +168,14 @@ impl Delivery {
     /// be stored, or RequestTimeoutError after `timeout` seconds, if one is given.
     #[pyo3(signature = (timeout=None))]
     fn result(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<RecordMetadata> {
-        let (delivery, sending) = self.0.get()?;
+        let (delivery, client) = self.0.get()?;
         if let Some(result) = lock(delivery).try_result() {
             return result.map(RecordMetadata).map_err(errors::from_core);
         }
         // Of several threads that wait, only the last is woken at once; the others look again soon.
         let stored = poll_fn(|context| Pin::new(&mut *lock(delivery)).poll(context));
         let wait = in_time(timeout.map(|s| s.0), "result", stored);
-        sending.client.host.wait(py, wait).map(RecordMetadata)
+        client.host.wait(py, wait).map(RecordMetadata)
     }
 
     /// Whether the record is stored or given up.

@@ -14,6 +14,8 @@ bytes.
 """
 
 from flymq._native import (
+    Commit,
+    Consumer,
     Delivery,
     EmbeddedBroker,
     FlyMQClient,
@@ -22,6 +24,8 @@ from flymq._native import (
     Producer,
     RecordMetadata,
     TopicDescription,
+    Transaction,
+    TransactionalProducer,
     __version__,
 )
 from flymq.errors import (
@@ -89,6 +93,13 @@ from flymq.errors import (
     UnsupportedVersionError,
     WaitInterruptedError,
 )
+from flymq.groups import (
+    GroupDescription,
+    GroupListing,
+    MemberDescription,
+    PartitionLag,
+    TopicPartition,
+)
 
 __all__ = [
     "AuthFailedError",
@@ -98,8 +109,10 @@ __all__ = [
     "BufferFullError",
     "ClientError",
     "ClosedError",
+    "Commit",
     "ConnectFailedError",
     "ConnectionLostError",
+    "Consumer",
     "CorruptBatchError",
     "Delivery",
     "EmbeddedBroker",
@@ -107,8 +120,10 @@ __all__ = [
     "FlyMQError",
     "ForkError",
     "FrameTooLargeError",
+    "GroupDescription",
     "GroupError",
     "GroupFullError",
+    "GroupListing",
     "GroupNotEmptyError",
     "HelloRequiredError",
     "InstanceFencedError",
@@ -123,6 +138,7 @@ __all__ = [
     "InvalidTxnStateError",
     "LogError",
     "MalformedPayloadError",
+    "MemberDescription",
     "Message",
     "NotAuthorizedError",
     "OffsetOutOfRangeError",
@@ -130,6 +146,7 @@ __all__ = [
     "OverloadedError",
     "PanicError",
     "PartitionDescription",
+    "PartitionLag",
     "Producer",
     "ProducerFencedError",
     "ProtocolError",
@@ -148,7 +165,10 @@ __all__ = [
     "TopicDescription",
     "TopicError",
     "TopicExistsError",
+    "TopicPartition",
+    "Transaction",
     "TransactionError",
+    "TransactionalProducer",
     "TxnAbortedError",
     "UnknownGroupError",
     "UnknownMemberError",

@@ -1,19 +1,27 @@
 """The compiled part of ``flymq``; import from ``flymq`` instead."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypedDict, final
 
 from typing_extensions import Buffer, Self, TypeAlias
 
+from flymq.groups import GroupDescription, GroupListing, PartitionLag, TopicPartition
+
 _Data: TypeAlias = str | Buffer
+_Start: TypeAlias = int | Literal["earliest", "latest"] | datetime
+_Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
+_Rebalance: TypeAlias = Callable[["Consumer", list[TopicPartition]], object]
 _Headers: TypeAlias = Mapping[str, _Data | None] | Iterable[tuple[str, _Data | None]]
 
 __all__ = [
     "cli",
     "FlyMQClient",
+    "Commit",
+    "Consumer",
     "EmbeddedBroker",
     "error_table",
     "Message",
@@ -22,6 +30,8 @@ __all__ = [
     "Producer",
     "PartitionDescription",
     "TopicDescription",
+    "Transaction",
+    "TransactionalProducer",
     "_panic",
     "__version__",
 ]
@@ -48,6 +58,7 @@ class FlyMQClient:
         addresses: str | Sequence[str] | None = None,
         *,
         client_id: str | None = None,
+        transactional_id: str | None = None,
         connect_timeout: float | None = None,
         request_timeout: float | None = None,
         tls_enabled: bool | None = None,
@@ -96,8 +107,9 @@ class FlyMQClient:
         max_wait: float | None = None,
         max_bytes: int | None = None,
         min_bytes: int | None = None,
-        isolation: Literal["read_committed", "read_uncommitted"] | None = None,
+        isolation: _Isolation | None = None,
     ) -> list[Message]: ...
+    def transaction(self) -> Transaction: ...
     def create_topic(
         self,
         name: str,
@@ -116,6 +128,14 @@ class FlyMQClient:
     def latest(self, topic: str, partition: int = 0) -> int: ...
     def offset_at(self, topic: str, timestamp: int, partition: int = 0) -> int: ...
     def list_offsets(self, topic: str, partitions: Sequence[int]) -> list[tuple[int, int]]: ...
+    def list_groups(self) -> list[GroupListing]: ...
+    def describe_group(self, group: str) -> GroupDescription: ...
+    def delete_group(self, group: str) -> None: ...
+    def group_offsets(self, group: str) -> dict[TopicPartition, int]: ...
+    def reset_group_offsets(
+        self, group: str, topic: str, to: _Start, partitions: Sequence[int] | None = None
+    ) -> dict[TopicPartition, int]: ...
+    def group_lag(self, group: str) -> list[PartitionLag]: ...
     def ping(self) -> float: ...
     def metrics(self) -> _Metrics: ...
     def close(self) -> None: ...
@@ -163,6 +183,127 @@ class Producer:
 class Delivery:
     def result(self, timeout: float | None = None) -> RecordMetadata: ...
     def done(self) -> bool: ...
+
+@final
+class Consumer:
+    def __new__(
+        cls,
+        client: FlyMQClient | str | Sequence[str] | None = None,
+        topics: str | Iterable[str] | None = None,
+        *,
+        group: str | None = None,
+        pattern: str | None = None,
+        auto_commit: bool = True,
+        auto_commit_interval: float | None = None,
+        auto_offset_reset: Literal["earliest", "latest", "error"] | None = None,
+        isolation: _Isolation | None = None,
+        assignor: Literal["sticky", "range"] | None = None,
+        instance_id: str | None = None,
+        max_poll_interval: float | None = None,
+        session_timeout: float | None = None,
+        rebalance_timeout: float | None = None,
+        max_wait: float | None = None,
+        min_bytes: int | None = None,
+        fetch_bytes: int | None = None,
+        prefetch_bytes: int | None = None,
+        on_assigned: _Rebalance | None = None,
+        on_revoked: _Rebalance | None = None,
+        on_lost: _Rebalance | None = None,
+    ) -> Self: ...
+    def subscribe(
+        self, topics: str | Iterable[str] | None = None, *, pattern: str | None = None
+    ) -> None: ...
+    def unsubscribe(self) -> None: ...
+    def assign(self, partitions: Sequence[tuple[str, int] | tuple[str, int, _Start]]) -> None: ...
+    def assignment(self) -> list[TopicPartition]: ...
+    def poll(
+        self, max_records: int | None = None, timeout: float | None = None
+    ) -> list[Message]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Message: ...
+    def commit(
+        self,
+        message: Message | None = None,
+        *,
+        offsets: dict[TopicPartition, int] | None = None,
+    ) -> None: ...
+    def commit_async(
+        self,
+        message: Message | None = None,
+        *,
+        offsets: dict[TopicPartition, int] | None = None,
+    ) -> Commit: ...
+    def committed(
+        self, partitions: Sequence[tuple[str, int]] | None = None
+    ) -> dict[TopicPartition, int]: ...
+    def position(self, topic: str, partition: int) -> int: ...
+    def lag(self, topic: str, partition: int) -> int | None: ...
+    def seek(self, topic: str, partition: int, start: _Start) -> None: ...
+    def rewind(self) -> None: ...
+    def pause(self, topic: str, partition: int) -> None: ...
+    def resume(self, topic: str, partition: int) -> None: ...
+    def close(self, timeout: float | None = None) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
+
+@final
+class Commit:
+    def result(self, timeout: float | None = None) -> None: ...
+
+@final
+class TransactionalProducer:
+    def __new__(
+        cls,
+        client: FlyMQClient | str | Sequence[str] | None = None,
+        *,
+        transactional_id: str,
+        transaction_timeout: float | None = None,
+        linger: float | None = None,
+        batch_bytes: int | None = None,
+        buffer_bytes: int | None = None,
+        compression: Literal["none", "lz4", "zstd"] | None = None,
+        max_in_flight: int | None = None,
+    ) -> Self: ...
+    @property
+    def transactional_id(self) -> str: ...
+    def transaction(self) -> Transaction: ...
+    def close(self, timeout: float | None = None) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
+
+@final
+class Transaction:
+    def produce(
+        self,
+        topic: str,
+        data: _Data | None,
+        key: _Data | None = None,
+        headers: _Headers | None = None,
+        partition: int | None = None,
+        timestamp: int | None = None,
+    ) -> Delivery: ...
+    def send_offsets(
+        self, consumer: Consumer, offsets: dict[TopicPartition, int] | None = None
+    ) -> None: ...
+    def commit(self) -> None: ...
+    def abort(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
 
 @final
 class Message:

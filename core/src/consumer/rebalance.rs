@@ -260,6 +260,13 @@ impl Consumer {
         }
     }
 
+    /// As [`begin_close`](Consumer::begin_close), after a failure: what the last call returned does not
+    /// count as processed, and is returned again to whoever reads its partitions next.
+    pub fn abandon(&self) {
+        self.shared.state().abandon();
+        self.begin_close();
+    }
+
     async fn event(&mut self, max_records: usize, deadline: Instant) -> Result<Option<Event>> {
         let shared = self.shared.clone();
         let _polling = shared.group.as_ref().map(Group::polling);

@@ -47,11 +47,21 @@ pub(super) struct State {
     /// Which partition is handed out next, so that none starves.
     turn: usize,
     failure: Option<Error>,
+    /// Nothing counts as processed any more.
+    abandoned: bool,
 }
 
 impl State {
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, partitions: Vec::new(), generation: 0, buffered: 0, turn: 0, failure: None }
+        Self {
+            metrics,
+            partitions: Vec::new(),
+            generation: 0,
+            buffered: 0,
+            turn: 0,
+            failure: None,
+            abandoned: false,
+        }
     }
 
     fn note_buffered(&mut self, more: usize, less: usize) {
@@ -102,8 +112,16 @@ impl State {
         self.partitions.iter().map(|p| p.slot.clone()).collect()
     }
 
+    /// What the application was given last it will not process.
+    pub fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
     /// The application came back: what it was given it has processed.
     pub fn came_back(&mut self) {
+        if self.abandoned {
+            return;
+        }
         for partition in self.partitions.iter_mut().filter(|p| !p.nowhere) {
             partition.progress.came_back(partition.position);
         }

@@ -18,6 +18,11 @@ impl GroupOffsets {
         Self { member, offsets: Vec::new() }
     }
 
+    /// Whom they are of.
+    pub fn member(&self) -> &GroupMetadata {
+        &self.member
+    }
+
     /// Adds the last offset processed of a partition. The group goes on behind it.
     pub fn processed(mut self, processed: GroupOffset) -> Self {
         let GroupOffset { topic, partition, offset, metadata } = processed;
