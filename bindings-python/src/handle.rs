@@ -73,16 +73,21 @@ impl<T: Resource> Handle<T> {
     pub fn get(&self) -> PyResult<Arc<T>> {
         let closed =
             || errors::from_entry(ErrorCode::Closed, &format!("the {} is closed", T::NAME));
-        self.lock()?.clone().ok_or_else(closed)
+        self.peek()?.ok_or_else(closed)
+    }
+
+    /// The resource, if it is open.
+    pub fn peek(&self) -> PyResult<Option<Arc<T>>> {
+        Ok(self.lock()?.clone())
     }
 
     /// Closes the resource; harmless when closed.
     pub fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        self.take()?.map_or(Ok(()), |resource| resource.close(py, timeout))
+        self.forget()?.map_or(Ok(()), |resource| resource.close(py, timeout))
     }
 
-    /// The resource, if it is open, for closing it otherwise.
-    pub fn take(&self) -> PyResult<Option<Arc<T>>> {
+    /// The resource, if it is open, from now on closed for everyone else.
+    pub fn forget(&self) -> PyResult<Option<Arc<T>>> {
         Ok(self.lock()?.take())
     }
 

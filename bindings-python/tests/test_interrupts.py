@@ -29,13 +29,18 @@ try:
         producer.flush()
     elif call == "result":
         flymq.Producer(client).send(topic, b"x").result()
+    elif call == "next":
+        next(flymq.Consumer(client, topic, group=topic))
+    elif call == "commit":
+        with client.transaction() as txn:
+            txn.produce(topic, b"x")
     sys.exit("the call came back")
 except KeyboardInterrupt:
     print(time.monotonic(), flush=True)
 """
 
 
-@pytest.mark.parametrize("call", ["fetch", "produce", "flush", "result"])
+@pytest.mark.parametrize("call", ["fetch", "produce", "flush", "result", "next", "commit"])
 @pytest.mark.parametrize("answering", [True, False], ids=["broker", "silence"])
 def test_ctrl_c(
     broker: flymq.EmbeddedBroker, topic: str, call: str, answering: bool
@@ -44,7 +49,7 @@ def test_ctrl_c(
         Proxy(broker.address if answering else None, withhold=PRODUCE) as proxy,
         script(WAITING, proxy.address, call, topic) as process,
     ):
-        proxy.wait_for(*([FETCH if call == "fetch" else PRODUCE] if answering else []))
+        proxy.wait_for(*([FETCH if call in ("fetch", "next") else PRODUCE] if answering else []))
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None

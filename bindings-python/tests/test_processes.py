@@ -45,6 +45,9 @@ producer = flymq.Producer(client)
 delivery = producer.send(topic, b"from the parent")
 delivery.result(30)
 broker = flymq.EmbeddedBroker()
+consumer = flymq.Consumer(client, topic, group="parents")
+next(consumer)
+transaction = client.transaction()
 child = os.fork()
 if child == 0:
     calls = {
@@ -52,6 +55,8 @@ if child == 0:
         "producer": lambda: producer.send(topic, b"x"),
         "delivery": lambda: delivery.result(30),
         "broker": lambda: broker.close(),
+        "consumer": lambda: next(consumer),
+        "transaction": lambda: transaction.commit(),
         "new producer": lambda: flymq.Producer(client),
         "close": lambda: client.close(),
     }
@@ -65,11 +70,13 @@ if child == 0:
     with flymq.FlyMQClient(address) as own:
         own.produce(topic, b"from the child")
     # Everything of the parent's is dropped, and the exit handlers run.
-    del client, producer, delivery, broker, own
+    del client, producer, delivery, broker, consumer, transaction, own
     sys.exit(0)
 _, status = os.waitpid(child, 0)
 assert status == 0, status
 client.produce(topic, b"from the parent again")
+transaction.abort()
+assert next(consumer).value == b"from the child"
 """
 
 

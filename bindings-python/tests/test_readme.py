@@ -42,6 +42,12 @@ def test_the_python_snippet_is_the_quickstart_and_runs(capsys: pytest.CaptureFix
     assert re.fullmatch(r"greetings/\d/0: b'en' b'hello, world'\n", capsys.readouterr().out)
 
 
+def test_exactly_once_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "python" / "exactly_once.py"), run_name="__main__")
+    expected = "crashed; starting again\n1000 words, 1000 counts\n"
+    assert capsys.readouterr().out == expected
+
+
 def test_the_package_readme_runs(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,24 @@ if TYPE_CHECKING:
         client.fetch("t", 0, isolation="dirty")  # type: ignore[arg-type]
         client.fetch("t", 0, 0, 5)  # type: ignore[call-arg]
 
+    def groups(client: flymq.FlyMQClient) -> None:
+        with flymq.Consumer(client, "t", group="g") as consumer:
+            assert_type(consumer, flymq.Consumer)
+            for message in consumer:
+                assert_type(message, flymq.Message)
+            assert_type(consumer.poll(10, timeout=0.5), list[flymq.Message])
+            assert_type(consumer.committed(), dict[flymq.TopicPartition, int])
+            assert_type(consumer.assignment()[0].topic, str)
+            consumer.commit(offsets={flymq.TopicPartition("t", 0): 5})
+            consumer.assign([flymq.TopicPartition("t", 0), ("t", 1, "latest")])
+            consumer.seek("t", 0, "first")  # type: ignore[arg-type]
+        flymq.Consumer(client, on_assigned=lambda consumer: None)  # type: ignore[misc, arg-type]
+        assert_type(client.group_lag("g")[0].lag, int | None)
+        with client.transaction() as txn:
+            assert_type(txn, flymq.Transaction)
+            assert_type(txn.produce("t", b"x"), flymq.Delivery)
+            txn.send_offsets(consumer)
+
     def messages(message: flymq.Message) -> None:
         assert_type(message.key, bytes | None)
         assert_type(message.headers, tuple[tuple[str, bytes | None], ...])

@@ -151,7 +151,7 @@ impl Consumer {
             consumer.begin_unsubscribe();
             Ok(())
         })?;
-        while let Some(event) = this.client.host.wait(py, this.event(0, Duration::ZERO))? {
+        while let Some(event) = this.client.host.wait(py, this.pending())? {
             Self::tell(slf, event)?;
         }
         this.client
@@ -403,12 +403,11 @@ impl Consumer {
         timeout: Option<Duration>,
         prepare: fn(&flymq_core::Consumer),
     ) -> PyResult<()> {
-        match slf.get().handle.take()? {
-            Some(reading) => {
-                reading.end(slf.py(), timeout, prepare, |event| Self::tell(slf, event))
-            }
-            None => Ok(()),
-        }
+        let handle = &slf.get().handle;
+        let Some(reading) = handle.peek()? else { return Ok(()) };
+        let ended = reading.end(slf.py(), timeout, prepare, |event| Self::tell(slf, event));
+        handle.forget()?;
+        ended
     }
 
     /// Calls the callback of a rebalance.

@@ -96,45 +96,35 @@ impl Reading {
         self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the consumer once `prepare` has said how. `tell` is given what has to be told meanwhile.
+    /// What has to be told before partitions are given up, as far as nothing has to be waited for.
+    pub async fn pending(&self) -> Result<Option<Event>, Failure> {
+        Ok(self.borrow().await?.poll_event(0, Duration::ZERO).await?)
+    }
+
+    /// Closes the consumer, which `prepare` has begun and during which `tell` may still use it.
     pub fn end(
         &self,
         py: Python<'_>,
         timeout: Option<Duration>,
         prepare: impl FnOnce(&flymq_core::Consumer) + Send,
-        tell: impl FnMut(Event) -> PyResult<()>,
-    ) -> PyResult<()> {
-        let timeout = timeout.unwrap_or(CLOSE_TIMEOUT);
-        let host = &self.client.host;
-        let taken = async {
-            let taken = self.lock().await.take();
-            if let Some(consumer) = &taken {
-                prepare(consumer);
-            }
-            Ok::<_, Failure>(taken)
-        };
-        let Some(mut consumer) = host.wait(py, taken)? else { return Ok(()) };
-        let told = self.give_up(py, &mut consumer, tell);
-        host.wait(py, consumer.close(timeout)).and(told)
-    }
-
-    /// Tells what the consumer gives up, as far as nothing has to be waited for.
-    pub fn give_up(
-        &self,
-        py: Python<'_>,
-        consumer: &mut flymq_core::Consumer,
         mut tell: impl FnMut(Event) -> PyResult<()>,
     ) -> PyResult<()> {
+        let host = &self.client.host;
+        let begin = async {
+            self.lock().await.as_ref().map(prepare);
+            Ok::<_, Failure>(())
+        };
+        host.wait(py, begin)?;
         let mut told = Ok(());
-        // What polling fails with, such as being fenced, closing will say again if it matters.
-        while let Ok(Some(event)) = self
-            .client
-            .host
-            .wait(py, async { Ok::<_, Failure>(consumer.poll_event(0, Duration::ZERO).await) })?
-        {
+        // What polling fails with, such as being fenced, does not keep from closing.
+        while let Ok(Some(event)) = host.wait(py, self.pending()) {
             told = told.and(tell(event));
         }
-        told
+        let finish = async {
+            let Some(consumer) = self.lock().await.take() else { return Ok(()) };
+            consumer.close(timeout.unwrap_or(CLOSE_TIMEOUT)).await
+        };
+        host.wait(py, finish).and(told)
     }
 }
 
