@@ -1,12 +1,15 @@
 //! `flymq broker`.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use flymq_broker::{Broker, ClientAuth, Config, Durability, Pem, TlsConfig, TlsVersion};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{BrokerOptions, ClientAuthArg, DurabilityArg, ServerOptions, TlsVersionArg};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()> {
     let config = Config {
@@ -22,6 +25,9 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         max_frame_bytes: options.max_frame_bytes,
         max_inflight_bytes: options.max_inflight_bytes,
         min_free_bytes: options.min_free_bytes,
+        heartbeat_interval: Duration::from_millis(options.heartbeat_interval_ms),
+        max_group_members: options.max_group_members,
+        transactional_id_expiry: HOUR * options.transactional_id_expiry_hours,
         ..Config::default()
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -44,6 +44,15 @@ pub struct BrokerOptions {
     /// Free bytes on the disk below which writes are refused
     #[arg(long, default_value_t = 256 << 20)]
     pub min_free_bytes: u64,
+    /// How often members of a consumer group send heartbeats, in milliseconds
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub heartbeat_interval_ms: u64,
+    /// How many members a consumer group may have
+    #[arg(long, default_value_t = 10_000)]
+    pub max_group_members: usize,
+    /// After how many hours without use a transactional id is forgotten
+    #[arg(long, default_value_t = 168)]
+    pub transactional_id_expiry_hours: u32,
 }
 
 /// When a produce is acknowledged.

@@ -24,3 +24,9 @@ fn producer_consumer() {
     assert_eq!(out.lines().count(), 10, "{out}");
     assert!(out.contains("sensor-3: 10000 readings, 24.80 °C on average"), "{out}");
 }
+
+#[test]
+fn exactly_once() {
+    let out = run("exactly_once");
+    assert_eq!(out, "crashed; starting again\n1000 words, 1000 counts\n");
+}

@@ -46,8 +46,19 @@ const MAX_OFFSETS: usize = 10_000;
 /// a name puts the older one out of action, so that what a crashed or hanging process has left open
 /// does no harm. Cheap to clone; clones share everything.
 ///
-/// ```no_run
-/// # async fn example(client: flymq_core::Client) -> flymq_core::Result<()> {
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let data = tempfile::tempdir().unwrap();
+/// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+/// #     data_dir: data.path().into(),
+/// #     listen: "127.0.0.1:0".parse().unwrap(),
+/// #     ..Default::default()
+/// # }).await.unwrap();
+/// # let address = broker.local_addr().to_string();
+/// # let client = flymq_core::Client::connect(&address).await?;
+/// # for topic in ["debits", "credits"] {
+/// #     client.create_topic(flymq_core::NewTopic::new(topic)).await?;
+/// # }
 /// use flymq_core::Record;
 ///
 /// let producer = client.transactional_producer("transfers-1").build().await?;
@@ -55,8 +66,9 @@ const MAX_OFFSETS: usize = 10_000;
 /// transaction.send("debits", Record::new("10").key("alice")).await?;
 /// transaction.send("credits", Record::new("10").key("bob")).await?;
 /// transaction.commit().await?; // dropped without it, the transaction is aborted
-/// # Ok(())
-/// # }
+/// # assert!(client.consume("credits", 0, 0).await?.is_some());
+/// # flymq_core::Result::Ok(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct TransactionalProducer {
@@ -95,8 +107,20 @@ impl TransactionalProducer {
     /// Runs `work` in a transaction and commits it. Where it was aborted for what may pass, `work` is
     /// run again in another one, for as long as the client's request time-out.
     ///
-    /// ```no_run
-    /// # async fn example(producer: flymq_core::TransactionalProducer) -> flymq_core::Result<()> {
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let data = tempfile::tempdir().unwrap();
+    /// # let broker = flymq_broker::Broker::start(flymq_broker::Config {
+    /// #     data_dir: data.path().into(),
+    /// #     listen: "127.0.0.1:0".parse().unwrap(),
+    /// #     ..Default::default()
+    /// # }).await.unwrap();
+    /// # let address = broker.local_addr().to_string();
+    /// # let client = flymq_core::Client::connect(&address).await?;
+    /// # for topic in ["debits", "credits"] {
+    /// #     client.create_topic(flymq_core::NewTopic::new(topic)).await?;
+    /// # }
+    /// # let producer = client.transactional_producer("transfers-1").build().await?;
     /// use flymq_core::Record;
     ///
     /// producer
@@ -106,8 +130,9 @@ impl TransactionalProducer {
     ///         Ok(())
     ///     })
     ///     .await?;
-    /// # Ok(())
-    /// # }
+    /// # assert!(client.consume("credits", 0, 0).await?.is_some());
+    /// # flymq_core::Result::Ok(())
+    /// # }).unwrap();
     /// ```
     ///
     /// # Errors
