@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::config::Config;
+use crate::encryption::{Encryption, EncryptionKey, Keyring};
 use crate::error::Result;
 
 /// Options of a client. Made by [`Client::builder`].
@@ -65,6 +66,22 @@ impl ClientBuilder {
     /// The longest response that is taken, in bytes; also what a batch may expand to. Default 64 MiB.
     pub fn max_response_bytes(self, bytes: usize) -> Self {
         self.with(|config| config.max_response_bytes = bytes)
+    }
+
+    /// Encrypts what is sent and decrypts what is read with this key. Default neither.
+    pub fn encryption_key(self, key: EncryptionKey) -> Self {
+        self.encryption(Encryption::new(Keyring::new(key)))
+    }
+
+    /// Encrypts what is sent and decrypts what is read. Default neither.
+    pub fn encryption(self, encryption: Encryption) -> Self {
+        self.with(|config| config.encryption = Some(encryption))
+    }
+
+    /// Whether encrypted records are decrypted; else they are read as they are stored, without an
+    /// error for want of a key. Default on.
+    pub fn decrypt(self, decrypt: bool) -> Self {
+        self.with(|config| config.decrypt = decrypt)
     }
 
     /// Connects. Must be called within a tokio runtime, which serves the client from then on.

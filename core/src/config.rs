@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::encryption::Encryption;
 use crate::error::{Error, Result};
 
 /// The port of addresses that name none.
@@ -24,6 +25,11 @@ pub struct Config {
     pub backoff_max: Duration,
     /// The longest response that is taken, in bytes. Default 64 MiB.
     pub max_response_bytes: usize,
+    /// Encrypts what is sent and decrypts what is read. Default not at all.
+    pub encryption: Option<Encryption>,
+    /// Whether encrypted records are decrypted. Without a key to do so, reading them is an error then.
+    /// Turned off, they are read as they are stored, to be sent on or looked at. Default on.
+    pub decrypt: bool,
 }
 
 impl Default for Config {
@@ -36,6 +42,8 @@ impl Default for Config {
             backoff_initial: Duration::from_millis(50),
             backoff_max: Duration::from_secs(2),
             max_response_bytes: 64 << 20,
+            encryption: None,
+            decrypt: true,
         }
     }
 }

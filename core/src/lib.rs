@@ -7,6 +7,7 @@
 //! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries |
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions |
 //! | [`record`] | what goes in and what comes out |
+//! | [`encryption`] | [`Encryption`]: AES-256-GCM from producer to consumer |
 //! | `link` | connections, and which broker to talk to |
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
 //! | [`error`], [`metrics`] | the one error type, counters |
@@ -21,6 +22,7 @@ pub mod client;
 mod clock;
 pub mod config;
 pub mod consumer;
+pub mod encryption;
 pub mod error;
 mod link;
 pub mod metrics;
@@ -34,6 +36,7 @@ pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
 pub use config::Config;
 pub use consumer::{Consumer, ConsumerBuilder, OffsetReset, StartOffset};
+pub use encryption::{Encryption, EncryptionKey, KeyProvider, Keyring, OnUndecryptable};
 pub use error::{Error, Result};
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;

@@ -2,6 +2,7 @@
 
 mod fetcher;
 mod state;
+mod undecryptable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,10 +14,12 @@ use tokio::task::JoinHandle;
 use crate::admin::OffsetSpec;
 use crate::client::Core;
 use crate::clock::after;
+use crate::encryption::OnUndecryptable;
 use crate::error::{Error, Result};
 use crate::link::FetchLane;
 use crate::record::Message;
 use state::State;
+use undecryptable::Undecryptable;
 
 /// Where reading a partition begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub(crate) struct Options {
     pub prefetch_bytes: usize,
     pub isolation: Isolation,
     pub reset: OffsetReset,
+    pub on_undecryptable: OnUndecryptable,
 }
 
 impl ConsumerBuilder {
@@ -69,6 +73,7 @@ impl ConsumerBuilder {
             prefetch_bytes: 16 << 20,
             isolation: Isolation::default(),
             reset: OffsetReset::default(),
+            on_undecryptable: OnUndecryptable::default(),
         };
         Self { core, options }
     }
@@ -111,6 +116,12 @@ impl ConsumerBuilder {
         self
     }
 
+    /// What to do about records that cannot be decrypted. Default error.
+    pub fn on_undecryptable(mut self, policy: OnUndecryptable) -> Self {
+        self.options.on_undecryptable = policy;
+        self
+    }
+
     /// Starts the consumer, without partitions. Must be called within a tokio runtime.
     pub fn build(self) -> Consumer {
         let shared = Arc::new(Shared {
@@ -118,6 +129,7 @@ impl ConsumerBuilder {
             lane: self.core.router.fetch_lane(),
             core: self.core,
             options: self.options,
+            undecryptable: Undecryptable::default(),
             filled: Notify::new(),
             changed: Notify::new(),
         });
@@ -168,6 +180,7 @@ pub(crate) struct Shared {
     core: Arc<Core>,
     options: Options,
     state: Mutex<State>,
+    undecryptable: Undecryptable,
     lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,
@@ -250,16 +263,19 @@ impl Consumer {
     /// # Errors
     ///
     /// What reading met since the last call and will not pass by itself, such as UNKNOWN_TOPIC or,
-    /// where [`OffsetReset::Error`] is set, OFFSET_OUT_OF_RANGE. Lost connections are made again in
+    /// where [`OffsetReset::Error`] is set, OFFSET_OUT_OF_RANGE; for a record that cannot be decrypted,
+    /// what [`OnUndecryptable`] says. Lost connections are made again in
     /// the background and are no error.
     pub async fn poll(&mut self, max_records: usize, timeout: Duration) -> Result<Vec<Message>> {
         let deadline = after(timeout);
         loop {
-            let (messages, has_room) = {
+            let (messages, letter, has_room) = {
                 let mut state = self.shared.state();
                 let limit = self.shared.core.router.config().max_response_bytes;
-                let messages = state.take(max_records, limit)?;
-                (messages, state.has_room(self.shared.options.prefetch_bytes))
+                let messages =
+                    state.take(max_records, limit, &|message| self.shared.open(message))?;
+                let letter = state.letter();
+                (messages, letter, state.has_room(self.shared.options.prefetch_bytes))
             };
             if has_room {
                 self.shared.changed.notify_one();
@@ -267,6 +283,12 @@ impl Consumer {
             if !messages.is_empty() {
                 self.shared.core.metrics.consumed(messages.len() as u64);
                 return Ok(messages);
+            }
+            if let Some(letter) = letter {
+                let Message { topic, partition, offset, .. } = letter.message.clone();
+                self.shared.post(letter).await?;
+                self.shared.state().pass(&topic, partition, offset);
+                continue;
             }
             tokio::select! {
                 waited = tokio::time::timeout_at(deadline, self.shared.filled.notified()) => {

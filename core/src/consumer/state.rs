@@ -7,6 +7,7 @@ use flymq_protocol::RecordBatch;
 use flymq_protocol::batch::Records;
 use flymq_protocol::messages::{FetchPartition, FetchTopic, FetchedPartition};
 
+use super::undecryptable::{Letter, Opened};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::record::Message;
@@ -29,6 +30,8 @@ struct Partition {
     batches: VecDeque<RecordBatch>,
     /// The batch that is being handed out.
     reading: Option<Records>,
+    /// The record at the position, which is passed over once it is stored elsewhere.
+    letter: Option<Letter>,
 }
 
 /// Everything that the application's calls and the fetcher share.
@@ -70,6 +73,7 @@ impl State {
                 halted: false,
                 batches: VecDeque::new(),
                 reading: None,
+                letter: None,
             })
             .collect();
     }
@@ -162,7 +166,7 @@ impl State {
     /// Takes in what a fetch brought for one partition.
     pub fn store(&mut self, topic: &str, fetched: FetchedPartition) {
         let bytes: usize = fetched.batches.iter().map(|b| b.records.len()).sum();
-        let Some(found) = self.find(topic, fetched.partition) else { return };
+        let Some(found) = self.find(topic, fetched.partition).filter(|p| !p.halted) else { return };
         found.latest = Some(fetched.latest);
         let behind = |b: &RecordBatch| b.base_offset.saturating_add(b.count.into());
         let read_to = fetched.batches.last().map_or(0, behind);
@@ -189,7 +193,12 @@ impl State {
     }
 
     /// Hands out at most `max` records, partition by partition in turn.
-    pub fn take(&mut self, max: usize, max_raw: usize) -> Result<Vec<Message>> {
+    pub fn take(
+        &mut self,
+        max: usize,
+        max_raw: usize,
+        open: &dyn Fn(Message) -> Opened,
+    ) -> Result<Vec<Message>> {
         let mut messages = Vec::new();
         let count = self.partitions.len();
         for _ in 0..count {
@@ -201,7 +210,7 @@ impl State {
             if partition.paused {
                 continue;
             }
-            let freed = partition.take(max, max_raw, &mut messages);
+            let freed = partition.take(max, max_raw, open, &mut messages);
             self.note_buffered(0, freed.bytes);
             if let Some(error) = freed.error {
                 self.report(error);
@@ -211,6 +220,19 @@ impl State {
         match self.failure.take_if(|_| messages.is_empty()) {
             Some(error) => Err(error),
             None => Ok(messages),
+        }
+    }
+
+    /// A record that has to be stored elsewhere before its partition goes on.
+    pub fn letter(&self) -> Option<Letter> {
+        self.partitions.iter().filter(|p| !p.paused).find_map(|p| p.letter.clone())
+    }
+
+    /// Goes on behind a record that was stored elsewhere, unless a seek has come before.
+    pub fn pass(&mut self, topic: &str, partition: u32, offset: u64) {
+        let Some(found) = self.find(topic, partition) else { return };
+        if found.letter.take_if(|letter| letter.message.offset == offset).is_some() {
+            found.position = offset + 1;
         }
     }
 }
@@ -232,12 +254,19 @@ impl Partition {
     fn drop_ahead(&mut self) -> usize {
         self.fetch_from = self.position;
         self.reading = None;
+        self.letter = None;
         self.batches.drain(..).map(|b| b.records.len()).sum()
     }
 
-    fn take(&mut self, max: usize, max_raw: usize, messages: &mut Vec<Message>) -> Freed {
+    fn take(
+        &mut self,
+        max: usize,
+        max_raw: usize,
+        open: &dyn Fn(Message) -> Opened,
+        messages: &mut Vec<Message>,
+    ) -> Freed {
         let mut freed = Freed { bytes: 0, error: None };
-        while messages.len() < max {
+        while messages.len() < max && self.letter.is_none() {
             if self.reading.is_none() {
                 let Some(batch) = self.batches.pop_front() else { break };
                 freed.bytes += batch.records.len();
@@ -245,6 +274,7 @@ impl Partition {
                     Ok(records) => self.reading = Some(records),
                     Err(error) => {
                         freed.error = Some(self.damaged(error));
+                        freed.bytes += self.stop();
                         break;
                     }
                 }
@@ -253,11 +283,25 @@ impl Partition {
                 None => self.reading = None,
                 Some(Ok(record)) if record.offset < self.position => {}
                 Some(Ok(record)) => {
-                    self.position = record.offset + 1;
-                    messages.push(Message::new(self.topic.clone(), self.partition, record));
+                    self.position = record.offset;
+                    match open(Message::new(self.topic.clone(), self.partition, record)) {
+                        Opened::Message(message) => messages.push(message),
+                        Opened::Skip => {}
+                        Opened::Letter(letter) => {
+                            self.letter = Some(letter);
+                            break;
+                        }
+                        Opened::Stop(error) => {
+                            freed.error = Some(error);
+                            freed.bytes += self.stop();
+                            break;
+                        }
+                    }
+                    self.position += 1;
                 }
                 Some(Err(error)) => {
                     freed.error = Some(self.damaged(error));
+                    freed.bytes += self.stop();
                     break;
                 }
             }
@@ -269,10 +313,15 @@ impl Partition {
         freed
     }
 
-    /// Stops at a batch that cannot be read, rather than skip records silently.
-    fn damaged(&mut self, error: flymq_protocol::ProtocolError) -> Error {
+    /// Hands out and fetches nothing more until a seek, rather than skip records silently. Returns how
+    /// many bytes were dropped.
+    fn stop(&mut self) -> usize {
         self.halted = true;
-        self.reading = None;
+        self.drop_ahead()
+    }
+
+    /// What to tell of a batch that cannot be read.
+    fn damaged(&self, error: flymq_protocol::ProtocolError) -> Error {
         let message = format!(
             "partition {} of topic {:?} cannot be read at offset {}: {}",
             self.partition, self.topic, self.position, error.message

@@ -134,6 +134,7 @@ impl Producer {
     /// or the buffer could never hold, CLOSED.
     pub async fn send(&self, topic: &str, record: Record) -> Result<Delivery> {
         let inner = &self.handle.inner;
+        let record = inner.core.seal(topic, record)?;
         let size = inner.admit(&record)?;
         let topic = match inner.known(topic) {
             // The limit may have been raised for a record that exceeds it.
@@ -160,6 +161,7 @@ impl Producer {
     /// yet, which [`prepare`](Producer::prepare) sees to; and those of [`send`](Producer::send).
     pub fn try_send(&self, topic: &str, record: Record) -> Result<Delivery> {
         let inner = &self.handle.inner;
+        let record = inner.core.seal(topic, record)?;
         let size = inner.admit(&record)?;
         let topic = inner.known(topic).ok_or_else(|| {
             Error::invalid("send", format!("the partitions of topic {topic:?} are not known yet"))
