@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::at_exit::patience_after;
 use crate::convert::{Addresses, Data, Headers, Records, Seconds, record};
+use crate::encryption::{Key, Keys, encryption};
 use crate::errors;
 use crate::handle::{Handle, Resource};
 use crate::messages::{Message, RecordMetadata};
@@ -47,14 +48,19 @@ impl Resource for Connected {
 }
 
 /// The core's options for the addresses: those given, else FLYMQ_BOOTSTRAP_SERVERS, else the core's
-/// default.
-pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
+/// default; and for the keys, with those of the environment by default.
+pub fn config(
+    addresses: Option<Addresses>,
+    key: Option<Key>,
+    keyring: Option<Keys<'_>>,
+) -> PyResult<Config> {
     let addresses =
         addresses.map(|a| a.0).or_else(|| std::env::var("FLYMQ_BOOTSTRAP_SERVERS").ok());
-    match addresses {
-        Some(addresses) => Config::parse(&addresses).map_err(errors::from_core),
-        None => Ok(Config::default()),
-    }
+    let config = match addresses {
+        Some(addresses) => Config::parse(&addresses).map_err(errors::from_core)?,
+        None => Config::default(),
+    };
+    Ok(Config { encryption: encryption(key, keyring)?, ..config })
 }
 
 /// A client of a FlyMQ broker, or of several that serve the same data.
@@ -63,6 +69,13 @@ pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
 /// environment variable FLYMQ_BOOTSTRAP_SERVERS counts, else localhost:9092. Timeouts are seconds:
 /// `connect_timeout` (10) for making a connection, `request_timeout` (30) for a request with its
 /// retries. Connects at once, and raises ConnectFailedError where no broker answers.
+///
+/// With `encryption_key`, 32 bytes or a str of base64 or hex, values are encrypted before they are sent
+/// and decrypted when they are read; with `encryption_keyring`, a Keyring or a mapping of ids to keys,
+/// by its first key, and decrypted by any. Without either, what FLYMQ_ENCRYPTION_KEY or
+/// FLYMQ_ENCRYPTION_KEYRING (a file) says. `encrypt_headers` encrypts names and values of headers too;
+/// `refuse_plain` refuses records that are not encrypted. With `decrypt=False` encrypted records are
+/// returned as they are stored.
 ///
 /// One client is enough for a program: it may be used from any number of threads. `close()`, which
 /// leaving a `with` block calls, ends it; calls after that raise ClosedError. A child of `fork`
@@ -81,15 +94,28 @@ impl FlyMQClient {
 #[pymethods]
 impl FlyMQClient {
     #[new]
-    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None))]
+    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None, encryption_key=None, encryption_keyring=None, encrypt_headers=false, refuse_plain=false, decrypt=true))]
     fn new(
         py: Python<'_>,
         addresses: Option<Addresses>,
         client_id: Option<String>,
         connect_timeout: Option<Seconds>,
         request_timeout: Option<Seconds>,
+        encryption_key: Option<Key>,
+        encryption_keyring: Option<Keys<'_>>,
+        encrypt_headers: bool,
+        refuse_plain: bool,
+        decrypt: bool,
     ) -> PyResult<Self> {
-        let mut config = config(addresses)?;
+        let mut config = config(addresses, encryption_key, encryption_keyring)?;
+        if config.encryption.is_none() && (encrypt_headers || refuse_plain) {
+            return Err(PyValueError::new_err(
+                "encrypt_headers and refuse_plain need an encryption_key",
+            ));
+        }
+        config.encryption =
+            config.encryption.map(|e| e.seal_headers(encrypt_headers).refuse_plain(refuse_plain));
+        config.decrypt = decrypt;
         config.client_id = client_id.unwrap_or(config.client_id);
         config.connect_timeout = connect_timeout.map_or(config.connect_timeout, |s| s.0);
         config.request_timeout = request_timeout.map_or(config.request_timeout, |s| s.0);

@@ -6,6 +6,7 @@
 //! | [`producer`] | `Producer`, `Delivery` |
 //! | [`messages`] | `Message`, `RecordMetadata` |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
+//! | [`encryption`] | `Keyring`, and the keys of a client |
 //! | [`embedded`] | `EmbeddedBroker` |
 //! | [`cli`] | the `flymq` command |
 //! | [`convert`] | Python values → what the core takes |
@@ -24,6 +25,7 @@ mod cli;
 mod client;
 mod convert;
 mod embedded;
+mod encryption;
 mod errors;
 mod handle;
 mod messages;
@@ -43,6 +45,7 @@ mod _native {
         cli::cli,
         client::FlyMQClient,
         embedded::EmbeddedBroker,
+        encryption::Keyring,
         errors::error_table,
         messages::{Message, RecordMetadata},
         producer::{Delivery, Producer},

@@ -81,9 +81,9 @@ impl Producer {
         let client = match client {
             Some(Through::Client(client)) => client.get().connected()?,
             Some(Through::Addresses(addresses)) => {
-                Arc::new(Connected::new(py, config(Some(addresses))?)?)
+                Arc::new(Connected::new(py, config(Some(addresses), None, None)?)?)
             }
-            None => Arc::new(Connected::new(py, config(None)?)?),
+            None => Arc::new(Connected::new(py, config(None, None, None)?)?),
         };
         let mut builder = client.client.producer();
         if let Some(Seconds(linger)) = linger {

@@ -7,6 +7,7 @@
 //! | `produce`, `lines`, `progress` | `flymq produce`: standard input or a file, line by line |
 //! | `consume`, `reader`, `message` | `flymq consume`: where to begin and end, how records look |
 //! | `topic` | `flymq topic` |
+//! | `key` | `flymq key`, and which keys commands use |
 //! | `health` | `flymq health` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -22,6 +23,7 @@ mod broker;
 mod consume;
 mod failure;
 mod health;
+mod key;
 mod lines;
 pub mod load;
 mod message;
@@ -58,6 +60,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Produce(options) => produce::run(&address, options),
         Command::Consume(options) => consume::run(&address, options),
         Command::Topic(command) => topic::run(&address, command),
+        Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&address, command),
         Command::Health { timeout_ms, format } => health::run(&address, timeout_ms, format),
         Command::Completions { shell } => completions(shell),

@@ -9,11 +9,13 @@ from typing import Literal, TypedDict, final
 from typing_extensions import Buffer, Self, TypeAlias
 
 _Data: TypeAlias = str | Buffer
+_Key: TypeAlias = str | bytes | bytearray
 _Headers: TypeAlias = Mapping[str, _Data | None] | Iterable[tuple[str, _Data | None]]
 
 __all__ = [
     "cli",
     "FlyMQClient",
+    "Keyring",
     "EmbeddedBroker",
     "error_table",
     "Message",
@@ -42,6 +44,13 @@ class _Metrics(TypedDict):
     latency_p999: float
 
 @final
+class Keyring:
+    def __new__(cls, keys: Mapping[str, _Key]) -> Self: ...
+    def add(self, id: str, key: _Key) -> None: ...
+    def encrypt_with(self, id: str) -> None: ...
+    def ids(self) -> list[str]: ...
+
+@final
 class FlyMQClient:
     def __new__(
         cls,
@@ -50,6 +59,11 @@ class FlyMQClient:
         client_id: str | None = None,
         connect_timeout: float | None = None,
         request_timeout: float | None = None,
+        encryption_key: _Key | None = None,
+        encryption_keyring: Keyring | Mapping[str, _Key] | None = None,
+        encrypt_headers: bool = False,
+        refuse_plain: bool = False,
+        decrypt: bool = True,
     ) -> Self: ...
     def produce(
         self,

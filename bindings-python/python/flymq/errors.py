@@ -295,6 +295,14 @@ class WaitInterruptedError(ClientError, code=907, name="INTERRUPTED"):
     """The wait was interrupted by the host."""
 
 
+class DecryptionFailedError(ClientError, code=910, name="DECRYPTION_FAILED"):
+    """An encrypted record does not fit its key, topic and record key, or was altered."""
+
+
+class UnknownEncryptionKeyError(ClientError, code=911, name="UNKNOWN_ENCRYPTION_KEY"):
+    """The keyring has no key of the id that a record names."""
+
+
 class PanicError(ClientError, code=999, name="PANIC"):
     """A defect in FlyMQ itself was caught at the language boundary."""
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod broker;
+mod key;
 mod records;
 mod topic;
 
@@ -11,6 +12,7 @@ use flymq_core::Config;
 
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, DurabilityArg};
+pub use key::{GenerateKey, KeyCommand, KeyOptions, OnUndecryptableArg};
 pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
 pub use topic::TopicCommand;
 
@@ -55,6 +57,9 @@ pub enum Command {
     /// Create, delete, list, describe and change topics
     #[command(subcommand)]
     Topic(TopicCommand),
+    /// Make keys for encrypting records
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -80,9 +85,11 @@ impl Command {
     pub fn default_log(&self) -> &'static str {
         match self {
             Self::Broker(_) | Self::Produce(_) | Self::Consume(_) => "warn",
-            Self::Topic(_) | Self::Bench(_) | Self::Health { .. } | Self::Completions { .. } => {
-                "error"
-            }
+            Self::Topic(_)
+            | Self::Key(_)
+            | Self::Bench(_)
+            | Self::Health { .. }
+            | Self::Completions { .. } => "error",
         }
     }
 }
