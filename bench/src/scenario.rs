@@ -30,6 +30,8 @@ pub struct Scenario {
     #[serde(default = "defaults::compression")]
     pub compression: String,
     #[serde(default)]
+    pub encryption: bool,
+    #[serde(default)]
     pub durability: Durability,
     #[serde(default)]
     pub measure: Measure,
@@ -50,6 +52,7 @@ pub enum Kind {
     Memory,
     Connections,
     Growth,
+    Seal,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +69,7 @@ pub enum Measure {
     #[default]
     Records,
     Bytes,
+    Micros,
 }
 
 /// What is to be reached.
@@ -76,6 +80,7 @@ pub enum Target {
     Max(f64),
     MinRatio(f64),
     MaxRatio(f64),
+    MaxAdded(f64),
 }
 
 mod defaults {
@@ -115,7 +120,7 @@ impl Scenario {
             let name = &scenario.name;
             ensure!(!scenarios[..index].iter().any(|s| s.name == *name), "two are called {name}");
             let sized = match scenario.kind {
-                Kind::Produce | Kind::Consume | Kind::Latency => scenario.records > 0,
+                Kind::Produce | Kind::Consume | Kind::Latency | Kind::Seal => scenario.records > 0,
                 Kind::Memory | Kind::Growth => {
                     scenario.total_bytes > 0 && scenario.quick_total_bytes > 0
                 }
@@ -123,8 +128,10 @@ impl Scenario {
             };
             ensure!(sized, "{name} does not say how much to write");
             let compared = scenario.limit.is_some() || scenario.kind == Kind::Growth;
-            if let Some(Target::MinRatio(_) | Target::MaxRatio(_)) = scenario.target {
-                ensure!(compared, "{name} has a ratio for a target and nothing to compare with");
+            if let Some(Target::MinRatio(_) | Target::MaxRatio(_) | Target::MaxAdded(_)) =
+                scenario.target
+            {
+                ensure!(compared, "{name} has a target that compares, and nothing to compare with");
             }
             if scenario.kind == Kind::Growth && scenario.limit.is_some() {
                 bail!("{name} is compared with its own beginning and has no other limit");
@@ -153,6 +160,7 @@ impl Scenario {
             (Kind::Connections, _) => "KiB each",
             (_, Measure::Records) => "records/s",
             (_, Measure::Bytes) => "bytes/s",
+            (_, Measure::Micros) => "µs each",
         }
     }
 }

@@ -25,7 +25,7 @@ def test_every_way_to_give_a_key(
         offset = client.produce(topic, "secret", key="k", headers={"h": "1"})
         message = client.consume(topic, offset)
         assert message is not None
-        assert (message.key, message.value, message.headers) == (b"k", b"secret", [("h", b"1")])
+        assert (message.key, message.value, message.headers) == (b"k", b"secret", (("h", b"1"),))
     with flymq.FlyMQClient(broker.address, encryption_key=KEY) as client:
         assert [m.value for m in client.fetch(topic, offset)] == [b"secret"]
 
@@ -40,7 +40,7 @@ def test_producers_encrypt_too(broker: flymq.EmbeddedBroker, topic: str) -> None
         assert [[name for name, _ in m.headers] for m in stored] == [["flymq.enc"]] * 2
         assert b"secret" not in (stored[0].value or b"")
         read = client.fetch(topic, 0)
-        assert [(m.value, m.headers) for m in read] == [(b"secret", [("h", b"1")]), (None, [])]
+        assert [(m.value, m.headers) for m in read] == [(b"secret", (("h", b"1"),)), (None, ())]
 
 
 def test_without_the_key(
