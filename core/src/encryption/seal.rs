@@ -45,6 +45,10 @@ pub(super) struct Once {
 impl Sealer {
     /// A pair of sealing key and nonce that is not used a second time.
     pub fn once(&self, key: &Arc<EncryptionKey>) -> Result<Once> {
+        let mut nonce = [0; NONCE_LEN];
+        let (counter, random) = nonce.split_at_mut(size_of::<u32>());
+        // The dearest part, and outside the lock.
+        fill(random)?;
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let usable = |turn: &&mut Turn| {
             turn.counter < RECORDS_PER_SALT && (Arc::ptr_eq(&turn.key, key) || turn.key == *key)
@@ -53,10 +57,7 @@ impl Sealer {
             Some(turn) => turn,
             None => turn.insert(Turn::begin(key.clone())?),
         };
-        let mut nonce = [0; NONCE_LEN];
-        let (counter, random) = nonce.split_at_mut(size_of::<u32>());
         counter.copy_from_slice(&turn.counter.to_be_bytes());
-        fill(random)?;
         turn.counter += 1;
         Ok(Once { derived: turn.derived.clone(), salt: turn.salt, nonce })
     }
