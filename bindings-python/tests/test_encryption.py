@@ -16,7 +16,9 @@ def shown(key: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "key", [KEY, bytearray(KEY), KEY.hex(), base64.b64encode(KEY).decode()], ids=lambda k: type(k)
+    "key",
+    [KEY, bytearray(KEY), KEY.hex(), base64.b64encode(KEY).decode()],
+    ids=["bytes", "bytearray", "hex", "base64"],
 )
 def test_every_way_to_give_a_key(
     broker: flymq.EmbeddedBroker, topic: str, key: bytes | bytearray | str
