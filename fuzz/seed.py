@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the corpus that fuzzing starts from: the golden and the invalid frames of conformance/."""
+"""Writes the corpus that fuzzing starts from: frames and encrypted records of conformance/."""
 
 import hashlib
 import json
@@ -38,6 +38,12 @@ def main() -> None:
                 write("batch", head + bytes.fromhex(batch["records"]["$bin"]))
                 raw = bytes.fromhex(vector["raw"])
                 write("batch", b"\0" + batch["count"].to_bytes(4, "big") + b"\0\0\0\0" + raw)
+    vectors = json.loads((HERE.parent / "conformance" / "encryption" / "sealed.json").read_text())
+    for vector in vectors["vectors"] + vectors["refused"]:
+        sealed = vector["sealed"]
+        header = bytes.fromhex(dict(sealed["headers"]).get("flymq.enc") or "")
+        value = sealed["value"]
+        write("encrypted", bytes([value is None, len(header)]) + header + bytes.fromhex(value or ""))
 
 
 if __name__ == "__main__":

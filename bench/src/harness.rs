@@ -42,6 +42,13 @@ impl Measured {
         Some(median(&ratios))
     }
 
+    /// The median of what each run took more than the limit measured next to it.
+    fn added(&self) -> Option<f64> {
+        let (_, limits) = self.limit.as_ref()?;
+        let added: Vec<f64> = self.values.iter().zip(limits).map(|(v, l)| v - l).collect();
+        Some(median(&added))
+    }
+
     /// Whether the target is reached, if there is one.
     pub fn reached(&self) -> Option<bool> {
         let ratio = self.ratio();
@@ -50,6 +57,7 @@ impl Measured {
             Target::Max(most) => self.value() <= most,
             Target::MinRatio(least) => ratio? >= least,
             Target::MaxRatio(most) => ratio? <= most,
+            Target::MaxAdded(most) => self.added()? <= most,
         })
     }
 }
@@ -165,5 +173,7 @@ mod tests {
         assert_eq!(reached(Target::Max(2.0), 2.1, 0.0), Some(false));
         assert_eq!(reached(Target::MinRatio(0.5), 1.0, 2.1), Some(false));
         assert_eq!(reached(Target::MaxRatio(3.0), 6.0, 2.0), Some(true));
+        assert_eq!(reached(Target::MaxAdded(2.0), 6.0, 4.0), Some(true));
+        assert_eq!(reached(Target::MaxAdded(2.0), 6.1, 4.0), Some(false));
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -17,6 +18,8 @@ pub enum Limit {
     Append,
     /// The same, on the disk after every MiB.
     AppendFsync,
+    /// Bytes a second that OpenSSL encrypts with AES-256-GCM, 1 KiB at a time.
+    OpenSsl,
     /// Half of all round trips of 100 bytes through a TCP connection take no longer, in µs.
     PingPong,
 }
@@ -27,6 +30,7 @@ impl Limit {
             "loopback" => Self::Loopback,
             "append" => Self::Append,
             "append-fsync" => Self::AppendFsync,
+            "openssl" => Self::OpenSsl,
             "ping-pong" => Self::PingPong,
             _ => return None,
         })
@@ -44,6 +48,7 @@ impl Limit {
             }
             Self::Append => append(data_dir, scale * (128 << 20), false),
             Self::AppendFsync => append(data_dir, scale * (128 << 20), true),
+            Self::OpenSsl => openssl(if quick { 1 } else { 3 }),
             Self::PingPong => ping_pong(scale * 5_000),
         }
     }
@@ -106,6 +111,17 @@ fn append(data_dir: &Path, total: usize, fsync: bool) -> anyhow::Result<f64> {
     }
     database.persist(if fsync { PersistMode::SyncData } else { PersistMode::Buffer })?;
     Ok(total as f64 / began.elapsed().as_secs_f64())
+}
+
+fn openssl(seconds: u32) -> anyhow::Result<f64> {
+    let seconds = seconds.to_string();
+    let arguments = ["speed", "-seconds", &seconds, "-bytes", "1024", "-evp", "aes-256-gcm"];
+    let output = Command::new("openssl").args(arguments).output().context("cannot run openssl")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    // The last line is the cipher's name and thousands of bytes a second, such as 1755801.60k.
+    let thousands = text.lines().last().and_then(|line| line.trim().strip_suffix('k'));
+    let thousands = thousands.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    Ok(1000.0 * thousands.with_context(|| format!("openssl speed said {text:?}"))?)
 }
 
 fn ping_pong(rounds: usize) -> anyhow::Result<f64> {

@@ -1,11 +1,11 @@
 //! One run of each kind of scenario.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use flymq_cli::load::{self, Outcome, ProduceLoad};
-use flymq_core::{Client, Config};
+use flymq_cli::load::{self, Outcome, ProduceLoad, Values};
+use flymq_core::{Client, Config, Encryption, EncryptionKey, Keyring, Record};
 
 use crate::broker::Broker;
 use crate::harness::median;
@@ -28,7 +28,8 @@ pub struct Prepared {
 impl Prepared {
     pub async fn new(scenario: &Scenario, data_dir: &Path, quick: bool) -> anyhow::Result<Self> {
         let broker = Broker::start(data_dir, scenario.durability, scenario.tls)?;
-        let config = broker.config()?;
+        let mut config = broker.config()?;
+        config.encryption = scenario.encryption.then(new_encryption);
         let amount = scenario.amount(quick);
         let prepared = Self { scenario: scenario.clone(), broker, config, amount, runs: 0 };
         if scenario.kind == Kind::Consume {
@@ -66,6 +67,7 @@ impl Prepared {
                 Ok(self.broker.peak_resident()? as f64 / f64::from(1 << 20))
             }
             Kind::Connections => self.connections().await,
+            Kind::Seal => self.seal(),
             Kind::Growth => unreachable!("growth is measured in parts"),
         }
     }
@@ -123,6 +125,22 @@ impl Prepared {
         Ok((after as f64 - before as f64) / f64::from(self.scenario.clients) / 1024.0)
     }
 
+    /// Encrypts records without sending them.
+    fn seal(&self) -> anyhow::Result<f64> {
+        let encryption = new_encryption();
+        let values = Values::new(self.scenario.record_bytes);
+        let began = Instant::now();
+        for number in 0..self.amount {
+            std::hint::black_box(encryption.seal("sealed", Record::new(values.get(number)))?);
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        Ok(match self.scenario.measure {
+            Measure::Records => self.amount as f64 / seconds,
+            Measure::Bytes => (self.amount * self.scenario.record_bytes as u64) as f64 / seconds,
+            Measure::Micros => seconds * 1e6 / self.amount as f64,
+        })
+    }
+
     async fn delete(&self, topic: &str) -> anyhow::Result<()> {
         let client = Client::with_config(self.config.clone()).await?;
         client.delete_topic(topic).await?;
@@ -134,6 +152,11 @@ impl Prepared {
         match self.scenario.measure {
             Measure::Records => outcome.rate(),
             Measure::Bytes => outcome.byte_rate(),
+            Measure::Micros => 1e6 / outcome.rate(),
         }
     }
+}
+
+fn new_encryption() -> Encryption {
+    Encryption::new(Keyring::new(EncryptionKey::generate()))
 }

@@ -85,6 +85,7 @@ fn target(target: Target) -> String {
         Target::Max(most) => format!("<= {}", number(most)),
         Target::MinRatio(least) => format!("ratio >= {least}"),
         Target::MaxRatio(most) => format!("ratio <= {most}"),
+        Target::MaxAdded(most) => format!("limit + {most}"),
     }
 }
 

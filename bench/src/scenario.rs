@@ -30,6 +30,8 @@ pub struct Scenario {
     #[serde(default = "defaults::compression")]
     pub compression: String,
     #[serde(default)]
+    pub encryption: bool,
+    #[serde(default)]
     pub durability: Durability,
     #[serde(default)]
     pub tls: bool,
@@ -52,6 +54,7 @@ pub enum Kind {
     Memory,
     Connections,
     Growth,
+    Seal,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +71,7 @@ pub enum Measure {
     #[default]
     Records,
     Bytes,
+    Micros,
 }
 
 /// What is to be reached.
@@ -78,6 +82,7 @@ pub enum Target {
     Max(f64),
     MinRatio(f64),
     MaxRatio(f64),
+    MaxAdded(f64),
 }
 
 mod defaults {
@@ -117,7 +122,7 @@ impl Scenario {
             let name = &scenario.name;
             ensure!(!scenarios[..index].iter().any(|s| s.name == *name), "two are called {name}");
             let sized = match scenario.kind {
-                Kind::Produce | Kind::Consume | Kind::Latency => scenario.records > 0,
+                Kind::Produce | Kind::Consume | Kind::Latency | Kind::Seal => scenario.records > 0,
                 Kind::Memory | Kind::Growth => {
                     scenario.total_bytes > 0 && scenario.quick_total_bytes > 0
                 }
@@ -125,8 +130,10 @@ impl Scenario {
             };
             ensure!(sized, "{name} does not say how much to write");
             let compared = scenario.limit.is_some() || scenario.kind == Kind::Growth;
-            if let Some(Target::MinRatio(_) | Target::MaxRatio(_)) = scenario.target {
-                ensure!(compared, "{name} has a ratio for a target and nothing to compare with");
+            if let Some(Target::MinRatio(_) | Target::MaxRatio(_) | Target::MaxAdded(_)) =
+                scenario.target
+            {
+                ensure!(compared, "{name} has a target that compares, and nothing to compare with");
             }
             if scenario.kind == Kind::Growth && scenario.limit.is_some() {
                 bail!("{name} is compared with its own beginning and has no other limit");
@@ -155,6 +162,7 @@ impl Scenario {
             (Kind::Connections, _) => "KiB each",
             (_, Measure::Records) => "records/s",
             (_, Measure::Bytes) => "bytes/s",
+            (_, Measure::Micros) => "µs each",
         }
     }
 }

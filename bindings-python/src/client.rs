@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flymq_core::{Client, Config, FetchOptions, NewTopic, OffsetSpec, Pem, TlsConfig, TlsVersion};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::at_exit::patience_after;
 use crate::convert::{self, Addresses, Data, Headers, Records, Seconds, record};
+use crate::encryption::{Key, Keys, encryption};
 use crate::errors;
 use crate::handle::{Handle, Resource};
 use crate::messages::{Message, RecordMetadata};
@@ -49,14 +51,19 @@ impl Resource for Connected {
 }
 
 /// The core's options for the addresses: those given, else FLYMQ_BOOTSTRAP_SERVERS, else the core's
-/// default.
-pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
+/// default; and for the keys, with those of the environment by default.
+pub fn config(
+    addresses: Option<Addresses>,
+    key: Option<Key>,
+    keyring: Option<Keys<'_>>,
+) -> PyResult<Config> {
     let addresses =
         addresses.map(|a| a.0).or_else(|| std::env::var("FLYMQ_BOOTSTRAP_SERVERS").ok());
-    match addresses {
-        Some(addresses) => Config::parse(&addresses).map_err(errors::from_core),
-        None => Ok(Config::default()),
-    }
+    let config = match addresses {
+        Some(addresses) => Config::parse(&addresses).map_err(errors::from_core)?,
+        None => Config::default(),
+    };
+    Ok(Config { encryption: encryption(key, keyring)?, ..config })
 }
 
 /// Whom a producer or a consumer uses: a client, or one of its own.
@@ -68,13 +75,12 @@ pub enum Through<'py> {
 
 impl Through<'_> {
     pub fn connected(this: Option<Self>, py: Python<'_>) -> PyResult<Arc<Connected>> {
-        match this {
-            Some(Through::Client(client)) => client.get().connected(),
-            Some(Through::Addresses(addresses)) => {
-                Ok(Arc::new(Connected::new(py, config(Some(addresses))?)?))
-            }
-            None => Ok(Arc::new(Connected::new(py, config(None)?)?)),
-        }
+        let addresses = match this {
+            Some(Through::Client(client)) => return client.get().connected(),
+            Some(Through::Addresses(addresses)) => Some(addresses),
+            None => None,
+        };
+        Ok(Arc::new(Connected::new(py, config(addresses, None, None)?)?))
     }
 }
 
@@ -83,7 +89,8 @@ impl Through<'_> {
 /// `addresses` is "host:port,…", a sequence of "host:port", or a "flymq://" or "flymqs://" URL; without it the
 /// environment variable FLYMQ_BOOTSTRAP_SERVERS counts, else localhost:9092. Timeouts are seconds:
 /// `connect_timeout` (10) for making a connection, `request_timeout` (30) for a request with its
-/// retries. `transactional_id` names the producer behind `transaction()`. Connects at once, and raises ConnectFailedError where no broker answers.
+/// retries. `transactional_id` names the producer behind `transaction()`. Connects at once, and
+/// raises ConnectFailedError where no broker answers.
 ///
 /// With `tls_enabled`, or a "flymqs://" URL, connections are secured. `tls_ca_file` names whom to trust
 /// in place of the operating system's authorities, `tls_server_name` the name that the broker's
@@ -91,6 +98,13 @@ impl Through<'_> {
 /// certificate; each as a PEM file, or with `_pem` in place of `_file` as its content.
 /// `tls_min_version` is "1.2" (the default) or "1.3". `tls_insecure_skip_verify` takes any certificate.
 /// Raises TlsFailedError where a connection cannot be secured.
+///
+/// With `encryption_key`, 32 bytes or a str of base64 or hex, values are encrypted before they are sent
+/// and decrypted when they are read; with `encryption_keyring`, a Keyring or a mapping of ids to keys,
+/// by its first key, and decrypted by any. Without either, what FLYMQ_ENCRYPTION_KEY or
+/// FLYMQ_ENCRYPTION_KEYRING (a file) says. `encrypt_headers` encrypts names and values of headers too;
+/// `refuse_plain` refuses records that are not encrypted. With `decrypt=False` encrypted records are
+/// returned as they are stored.
 ///
 /// One client is enough for a program: it may be used from any number of threads. `close()`, which
 /// leaving a `with` block calls, ends it; calls after that raise ClosedError. A child of `fork`
@@ -109,7 +123,7 @@ impl FlyMQClient {
 #[pymethods]
 impl FlyMQClient {
     #[new]
-    #[pyo3(signature = (addresses=None, *, client_id=None, transactional_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None))]
+    #[pyo3(signature = (addresses=None, *, client_id=None, transactional_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None, encryption_key=None, encryption_keyring=None, encrypt_headers=false, refuse_plain=false, decrypt=true))]
     fn new(
         py: Python<'_>,
         addresses: Option<Addresses>,
@@ -127,8 +141,21 @@ impl FlyMQClient {
         tls_key_pem: Option<Data>,
         tls_min_version: Option<&str>,
         tls_insecure_skip_verify: Option<bool>,
+        encryption_key: Option<Key>,
+        encryption_keyring: Option<Keys<'_>>,
+        encrypt_headers: bool,
+        refuse_plain: bool,
+        decrypt: bool,
     ) -> PyResult<Self> {
-        let mut config = config(addresses)?;
+        let mut config = config(addresses, encryption_key, encryption_keyring)?;
+        if config.encryption.is_none() && (encrypt_headers || refuse_plain) {
+            return Err(PyValueError::new_err(
+                "encrypt_headers and refuse_plain need an encryption_key",
+            ));
+        }
+        config.encryption =
+            config.encryption.map(|e| e.seal_headers(encrypt_headers).refuse_plain(refuse_plain));
+        config.decrypt = decrypt;
         config.client_id = client_id.unwrap_or(config.client_id);
         config.transactional_id = transactional_id.or(config.transactional_id);
         config.connect_timeout = connect_timeout.map_or(config.connect_timeout, |s| s.0);

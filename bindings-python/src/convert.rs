@@ -127,9 +127,9 @@ pub fn record(
 }
 
 /// The choice that an argument names.
-pub fn choice<T: Copy>(argument: &str, name: &str, choices: &[(&str, T)]) -> PyResult<T> {
+pub fn choice<T: Clone>(argument: &str, name: &str, choices: &[(&str, T)]) -> PyResult<T> {
     if let Some((_, chosen)) = choices.iter().find(|(known, _)| *known == name) {
-        return Ok(*chosen);
+        return Ok(chosen.clone());
     }
     let known: Vec<_> = choices.iter().map(|(known, _)| format!("{known:?}")).collect();
     let known = match known.split_last() {

@@ -9,6 +9,7 @@
 //! | [`groups`] | groups from outside, and partitions as Python has them |
 //! | [`messages`] | `Message`, `RecordMetadata` |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
+//! | [`encryption`] | `Keyring`, and the keys of a client |
 //! | [`embedded`] | `EmbeddedBroker` |
 //! | [`cli`] | the `flymq` command |
 //! | [`convert`] | Python values → what the core takes |
@@ -28,6 +29,7 @@ mod client;
 mod consumer;
 mod convert;
 mod embedded;
+mod encryption;
 mod errors;
 mod groups;
 mod handle;
@@ -51,6 +53,7 @@ mod _native {
         client::FlyMQClient,
         consumer::{Commit, Consumer},
         embedded::EmbeddedBroker,
+        encryption::Keyring,
         errors::error_table,
         messages::{Message, RecordMetadata},
         producer::{Delivery, Producer},

@@ -7,14 +7,19 @@ use crate::member::Member;
 use crate::message;
 use crate::output::Output;
 use crate::reader::{Reader, Selection, partitions};
-use crate::session;
+use crate::{key, session};
 
 /// How many records are taken at a time.
 const POLL: u64 = 10_000;
 const FETCH_BYTES: u32 = 4 << 20;
 
 pub fn run(server: &ServerOptions, options: ConsumeOptions) -> anyhow::Result<()> {
-    session::with_client(server, |client| async move {
+    let mut config = session::config(server)?;
+    config.decrypt = !options.no_decrypt;
+    if config.decrypt {
+        config.encryption = key::encryption(&options.keys)?;
+    }
+    session::with_config(config, |client| async move {
         if !options.follow {
             return print(&client, options).await;
         }
@@ -38,6 +43,7 @@ async fn print(client: &Client, options: ConsumeOptions) -> anyhow::Result<()> {
         follow: options.follow,
         isolation: options.isolation.into(),
         fetch_bytes: FETCH_BYTES,
+        on_undecryptable: options.on_undecryptable.0,
     };
     let mut reader = Reader::open(client, selection).await?;
     let mut out = Output::new();

@@ -8,6 +8,7 @@
 //! | `consume`, `reader`, `member`, `message` | `flymq consume`: where to begin and end, groups, how records look |
 //! | `topic`, `group` | `flymq topic`, `flymq group` |
 //! | `certs` | `flymq certs` |
+//! | `key` | `flymq key`, and which keys commands use |
 //! | `health` | `flymq health` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -25,6 +26,7 @@ mod consume;
 mod failure;
 mod group;
 mod health;
+mod key;
 mod lines;
 pub mod load;
 mod member;
@@ -64,6 +66,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Topic(command) => topic::run(&server, command),
         Command::Group(command) => group::run(&server, command),
         Command::Certs(command) => certs::run(command),
+        Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&server, command),
         Command::Health { timeout_ms, format } => health::run(&server, timeout_ms, format),
         Command::Completions { shell } => completions(shell),

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flymq_core::{Client, Compression, Config, Error, Isolation, NewTopic, Record, StartOffset};
+use flymq_core::{
+    Client, Compression, Config, Error, Isolation, NewTopic, OnUndecryptable, Record, StartOffset,
+};
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -205,6 +207,7 @@ pub async fn consume(
             follow: false,
             isolation: Isolation::default(),
             fetch_bytes,
+            on_undecryptable: OnUndecryptable::default(),
         };
         let client = connected[index].clone();
         tasks.spawn(async move {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use flymq_core::{Client, Delivery, Error, Producer, Record};
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::args::{Format, ProduceOptions, ServerOptions};
 use crate::failure::{self, Reported, say};
 use crate::lines::Source;
 use crate::progress::Progress;
-use crate::session;
+use crate::{key, session};
 
 /// How many failures are told one by one.
 const TELL: u64 = 10;
@@ -22,7 +22,13 @@ const FOLLOWED: usize = 500_000;
 
 pub fn run(server: &ServerOptions, options: ProduceOptions) -> anyhow::Result<()> {
     let source = Source::open(options.file.as_deref())?;
-    session::with_client(server, |client| produce(client, options, source))
+    let mut config = session::config(server)?;
+    let encryption = key::encryption(&options.keys)?;
+    if options.encrypt_headers && encryption.is_none() {
+        bail!("--encrypt-headers needs a key; name one with --encryption-key-file");
+    }
+    config.encryption = encryption.map(|e| e.seal_headers(options.encrypt_headers));
+    session::with_config(config, |client| produce(client, options, source))
 }
 
 async fn produce(client: Client, options: ProduceOptions, source: Source) -> anyhow::Result<()> {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use flymq_core::{
-    Client, Consumer, Error, ErrorCode, Isolation, Message, OffsetReset, OffsetSpec, StartOffset,
+    Client, Consumer, Error, ErrorCode, Isolation, Message, OffsetReset, OffsetSpec,
+    OnUndecryptable, StartOffset,
 };
 
 /// How long to wait for records before looking whether anything is wrong.
@@ -20,6 +21,7 @@ pub struct Selection {
     pub isolation: Isolation,
     /// How many bytes to ask for at a time.
     pub fetch_bytes: u32,
+    pub on_undecryptable: OnUndecryptable,
 }
 
 pub struct Reader {
@@ -33,10 +35,14 @@ pub struct Reader {
 
 impl Reader {
     pub async fn open(client: &Client, selection: Selection) -> Result<Self, Error> {
-        let Selection { topic, partitions, from, follow, isolation, fetch_bytes } = selection;
+        let Selection { topic, partitions, from, follow, isolation, .. } = selection;
         let at = |spec| partitions.iter().map(|&p| (p, spec)).collect::<Vec<_>>();
         let latest = client.list_offsets(&topic, &at(OffsetSpec::Latest)).await?;
-        let mut builder = client.consumer().isolation(isolation).fetch_bytes(fetch_bytes);
+        let mut builder = client
+            .consumer()
+            .isolation(isolation)
+            .fetch_bytes(selection.fetch_bytes)
+            .on_undecryptable(selection.on_undecryptable);
         if let StartOffset::Offset(offset) = from {
             // Whoever names an offset wants that one, or to know why not.
             builder = builder.auto_offset_reset(OffsetReset::Error);

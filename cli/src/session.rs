@@ -15,7 +15,14 @@ pub fn with_client<T, F>(
 where
     F: Future<Output = anyhow::Result<T>>,
 {
-    let config = config(server)?;
+    with_config(config(server)?, work)
+}
+
+/// The same with a client of these options.
+pub fn with_config<T, F>(config: Config, work: impl FnOnce(Client) -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<T>>,
+{
     block_on(async {
         let client = Client::with_config(config).await?;
         let result = work(client.clone()).await;

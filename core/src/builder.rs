@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::config::Config;
+use crate::encryption::{Encryption, EncryptionKey, Keyring};
 use crate::error::Result;
 use crate::tls::{Pem, TlsVersion};
 
@@ -119,6 +120,22 @@ impl ClientBuilder {
     /// Takes any certificate of a broker, which secures nothing. For trying things out. Default off.
     pub fn tls_insecure_skip_verify(self, skip: bool) -> Self {
         self.with(|config| config.tls.insecure_skip_verify = skip)
+    }
+
+    /// Encrypts what is sent and decrypts what is read with this key. Default neither.
+    pub fn encryption_key(self, key: EncryptionKey) -> Self {
+        self.encryption(Encryption::new(Keyring::new(key)))
+    }
+
+    /// Encrypts what is sent and decrypts what is read. Default neither.
+    pub fn encryption(self, encryption: Encryption) -> Self {
+        self.with(|config| config.encryption = Some(encryption))
+    }
+
+    /// Whether encrypted records are decrypted; else they are read as they are stored, without an
+    /// error for want of a key. Default on.
+    pub fn decrypt(self, decrypt: bool) -> Self {
+        self.with(|config| config.decrypt = decrypt)
     }
 
     /// Connects. Must be called within a tokio runtime, which serves the client from then on.

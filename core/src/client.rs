@@ -13,6 +13,7 @@ use crate::builder::ClientBuilder;
 use crate::clock::after;
 use crate::config::Config;
 use crate::consumer::ConsumerBuilder;
+use crate::encryption;
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry, Router};
 use crate::metrics::{Metrics, MetricsSnapshot};
@@ -116,6 +117,25 @@ impl Core {
             }
         }
         .unwrap_or(usize::MAX)
+    }
+
+    /// Encrypts a record that is to be sent, if the client has keys.
+    pub fn seal(&self, topic: &str, record: Record) -> Result<Record> {
+        match &self.router.config().encryption {
+            _ if record.forwarded => Ok(record),
+            Some(encryption) => encryption.seal(topic, record),
+            None => encryption::check_not_reserved(&record).map(|()| record),
+        }
+    }
+
+    /// Decrypts a message that was read, in place; on an error it is as it was.
+    pub fn open(&self, message: &mut Message) -> Result<()> {
+        let config = self.router.config();
+        match &config.encryption {
+            _ if !config.decrypt => Ok(()),
+            Some(encryption) => encryption.open(&message.topic.clone(), message),
+            None => encryption::check_plain(message),
+        }
     }
 
     /// Has a topic's partition count asked for again.
@@ -222,7 +242,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// OFFSET_OUT_OF_RANGE, whose message names the range; UNKNOWN_TOPIC; UNKNOWN_PARTITION.
+    /// OFFSET_OUT_OF_RANGE, whose message names the range; UNKNOWN_TOPIC; UNKNOWN_PARTITION;
+    /// DECRYPTION_FAILED and UNKNOWN_ENCRYPTION_KEY for an encrypted record.
     pub async fn consume(
         &self,
         topic: &str,
@@ -236,7 +257,8 @@ impl Client {
             isolation: Isolation::default(),
         };
         let answer = self.core.router.call(Lane::Main, "consume", &request, Retry::Always).await?;
-        Ok(answer.record.map(|record| Message {
+        let Some(record) = answer.record else { return Ok(None) };
+        let mut message = Message {
             topic: topic.into(),
             partition,
             offset: record.offset,
@@ -244,7 +266,9 @@ impl Client {
             key: record.key.map(|b| b.0),
             value: record.value.map(|b| b.0),
             headers: record.headers.into_iter().map(|(n, v)| (n, v.map(|b| b.0))).collect(),
-        }))
+        };
+        self.core.open(&mut message)?;
+        Ok(Some(message))
     }
 
     /// Reads records of one partition from `offset` on. Empty at the end of the log, once `max_wait`
@@ -252,7 +276,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`consume`](Client::consume).
+    /// As [`consume`](Client::consume). Records before one that cannot be decrypted are returned
+    /// without the error, which comes when reading begins at that record.
     pub async fn fetch(
         &self,
         topic: &str,
@@ -329,7 +354,12 @@ impl Client {
                 }
                 let record = record.map_err(|e| Error::protocol("fetch", e))?;
                 if record.offset >= offset {
-                    messages.push(Message::new(topic.clone(), fetched.partition, record));
+                    let mut message = Message::new(topic.clone(), fetched.partition, record);
+                    match self.core.open(&mut message) {
+                        Ok(()) => messages.push(message),
+                        Err(error) if messages.is_empty() => return Err(error),
+                        Err(_) => return Ok(messages),
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::encryption::Encryption;
 use crate::error::{Error, Result};
 use crate::tls::TlsConfig;
 
@@ -30,6 +31,11 @@ pub struct Config {
     pub max_response_bytes: usize,
     /// How connections are secured. Default not at all.
     pub tls: TlsConfig,
+    /// Encrypts what is sent and decrypts what is read. Default not at all.
+    pub encryption: Option<Encryption>,
+    /// Whether encrypted records are decrypted. Without a key to do so, reading them is an error then.
+    /// Turned off, they are read as they are stored, to be sent on or looked at. Default on.
+    pub decrypt: bool,
 }
 
 impl Default for Config {
@@ -44,6 +50,8 @@ impl Default for Config {
             backoff_max: Duration::from_secs(2),
             max_response_bytes: 64 << 20,
             tls: TlsConfig::default(),
+            encryption: None,
+            decrypt: true,
         }
     }
 }

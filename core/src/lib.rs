@@ -8,6 +8,7 @@
 //! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries; [`TransactionalProducer`] |
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions, groups |
 //! | [`record`] | what goes in and what comes out |
+//! | [`encryption`] | [`Encryption`]: AES-256-GCM from producer to consumer |
 //! | `link` | connections, and which broker to talk to |
 //! | [`tls`] | TLS: options, handshakes |
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
@@ -23,6 +24,7 @@ pub mod client;
 mod clock;
 pub mod config;
 pub mod consumer;
+pub mod encryption;
 pub mod error;
 pub mod groups;
 mod link;
@@ -41,6 +43,7 @@ pub use consumer::{
     Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, Rebalance,
     StartOffset,
 };
+pub use encryption::{Encryption, EncryptionKey, KeyProvider, Keyring, OnUndecryptable};
 pub use error::{Error, Result};
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;

@@ -22,6 +22,8 @@ pub(crate) struct Metrics {
     consumed_records: AtomicU64,
     rebalances: AtomicU64,
     commits: AtomicU64,
+    skipped_records: AtomicU64,
+    dead_letters: AtomicU64,
     /// Per request, not per record, so that one lock is cheap enough.
     answers: Mutex<Answers>,
 }
@@ -66,6 +68,10 @@ pub struct MetricsSnapshot {
     pub rebalances: u64,
     /// COMMIT requests that brokers acknowledged.
     pub commits: u64,
+    /// Records that consumers passed over because they could not be decrypted.
+    pub skipped_records: u64,
+    /// Records that consumers sent to another topic because they could not be decrypted.
+    pub dead_letters: u64,
     /// Time from request to answer: half of all requests took no longer. FETCH is left out of this
     /// and the next three, because it waits for records to come.
     pub latency_p50: Duration,
@@ -151,6 +157,14 @@ impl Metrics {
         self.commits.fetch_add(1, Relaxed);
     }
 
+    pub fn skipped(&self) {
+        self.skipped_records.fetch_add(1, Relaxed);
+    }
+
+    pub fn dead_letter(&self) {
+        self.dead_letters.fetch_add(1, Relaxed);
+    }
+
     pub fn answered(&self, op: OpCode, took: Duration, error: Option<&Error>) {
         let micros = took.as_micros().clamp(1, LONGEST_US.into()) as u64;
         let mut answers = self.answers();
@@ -200,6 +214,8 @@ impl Metrics {
             consumed_records: self.consumed_records.load(Relaxed),
             rebalances: self.rebalances.load(Relaxed),
             commits: self.commits.load(Relaxed),
+            skipped_records: self.skipped_records.load(Relaxed),
+            dead_letters: self.dead_letters.load(Relaxed),
             latency_p50: quantile(&all, 0.5),
             latency_p90: quantile(&all, 0.9),
             latency_p99: quantile(&all, 0.99),

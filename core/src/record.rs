@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 pub use flymq_protocol::Header;
 
+use crate::encryption::ENCRYPTION_HEADER;
+
 /// A record to produce.
 ///
 /// ```
@@ -20,6 +22,8 @@ pub struct Record {
     pub(crate) key: Option<Bytes>,
     pub(crate) value: Option<Bytes>,
     pub(crate) headers: Vec<Header>,
+    /// Sent as it is, encrypted or not.
+    pub(crate) forwarded: bool,
 }
 
 impl Record {
@@ -31,6 +35,17 @@ impl Record {
     /// A record without a value, which marks its key as deleted.
     pub fn tombstone(key: impl Into<Bytes>) -> Self {
         Self { key: Some(key.into()), ..Self::default() }
+    }
+
+    /// The same record again, to send it on to another topic or broker.
+    ///
+    /// If the message was read without being decrypted (see
+    /// [`Config::decrypt`](crate::Config::decrypt)) and is encrypted, it is sent as it is, even by a
+    /// client that encrypts; it can then be decrypted as a record of its first topic only.
+    pub fn forward(message: &Message) -> Self {
+        let Message { timestamp, key, value, headers, .. } = message.clone();
+        let forwarded = headers.iter().any(|(name, _)| name == ENCRYPTION_HEADER);
+        Self { partition: None, timestamp: Some(timestamp), key, value, headers, forwarded }
     }
 
     /// Records of one key go to one partition, in order.

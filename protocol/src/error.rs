@@ -151,6 +151,10 @@ error_codes! {
     Interrupted = 907, "INTERRUPTED", false, "nothing to do if the interruption was meant";
     /// The connection could not be secured.
     TlsFailed = 908, "TLS_FAILED", false, "correct the certificate or the option that the message names";
+    /// An encrypted record does not fit its key, topic and record key, or was altered.
+    DecryptionFailed = 910, "DECRYPTION_FAILED", false, "check the encryption key and where the record comes from; seek past it to go on without it";
+    /// The keyring has no key of the id that a record names.
+    UnknownEncryptionKey = 911, "UNKNOWN_ENCRYPTION_KEY", false, "add the key of this id to the keyring for reading; seek past the record to go on without it";
     /// A defect in FlyMQ itself was caught at the language boundary.
     Panic = 999, "PANIC", false, "report it with the message and the log";
 }

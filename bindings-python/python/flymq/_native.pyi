@@ -15,6 +15,7 @@ _Data: TypeAlias = str | Buffer
 _Start: TypeAlias = int | Literal["earliest", "latest"] | datetime
 _Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
 _Rebalance: TypeAlias = Callable[["Consumer", list[TopicPartition]], object]
+_Key: TypeAlias = str | bytes | bytearray
 _Headers: TypeAlias = Mapping[str, _Data | None] | Iterable[tuple[str, _Data | None]]
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FlyMQClient",
     "Commit",
     "Consumer",
+    "Keyring",
     "EmbeddedBroker",
     "error_table",
     "Message",
@@ -52,6 +54,13 @@ class _Metrics(TypedDict):
     latency_p999: float
 
 @final
+class Keyring:
+    def __new__(cls, keys: Mapping[str, _Key]) -> Self: ...
+    def add(self, id: str, key: _Key) -> None: ...
+    def encrypt_with(self, id: str) -> None: ...
+    def ids(self) -> list[str]: ...
+
+@final
 class FlyMQClient:
     def __new__(
         cls,
@@ -71,6 +80,11 @@ class FlyMQClient:
         tls_key_pem: _Data | None = None,
         tls_min_version: Literal["1.2", "1.3"] | None = None,
         tls_insecure_skip_verify: bool | None = None,
+        encryption_key: _Key | None = None,
+        encryption_keyring: Keyring | Mapping[str, _Key] | None = None,
+        encrypt_headers: bool = False,
+        refuse_plain: bool = False,
+        decrypt: bool = True,
     ) -> Self: ...
     def produce(
         self,
@@ -198,6 +212,7 @@ class Consumer:
         auto_offset_reset: Literal["earliest", "latest", "error"] | None = None,
         isolation: _Isolation | None = None,
         assignor: Literal["sticky", "range"] | None = None,
+        on_undecryptable: Literal["error", "skip", "dead_letter"] | None = None,
         instance_id: str | None = None,
         max_poll_interval: float | None = None,
         session_timeout: float | None = None,

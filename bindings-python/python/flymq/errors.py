@@ -315,6 +315,14 @@ class TlsFailedError(ClientError, code=908, name="TLS_FAILED"):
     """The connection could not be secured."""
 
 
+class DecryptionFailedError(ClientError, code=910, name="DECRYPTION_FAILED"):
+    """An encrypted record does not fit its key, topic and record key, or was altered."""
+
+
+class UnknownEncryptionKeyError(ClientError, code=911, name="UNKNOWN_ENCRYPTION_KEY"):
+    """The keyring has no key of the id that a record names."""
+
+
 class PanicError(ClientError, code=999, name="PANIC"):
     """A defect in FlyMQ itself was caught at the language boundary."""
 

@@ -55,7 +55,9 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// `auto_offset_reset` says where to begin if the group has committed nothing, and what to do when a
 /// position lies outside the log: "earliest" (the default), "latest" or "error". `isolation` is
 /// "read_committed" (the default) or "read_uncommitted". `assignor` is "sticky" (the default) or
-/// "range". `instance_id` is a name that outlives restarts, so that a quick restart moves no partition.
+/// "range". `on_undecryptable` says what to do about an encrypted message that cannot be decrypted:
+/// "error" (the default), "skip", or "dead_letter" to send it on to the topic with ".dlq" behind its
+/// name. `instance_id` is a name that outlives restarts, so that a quick restart moves no partition.
 ///
 /// The consumer has to be asked for messages every `max_poll_interval` seconds (300), or others get its
 /// partitions; they also do `session_timeout` seconds (45) after it was last heard of.
@@ -77,7 +79,7 @@ pub struct Consumer {
 #[pymethods]
 impl Consumer {
     #[new]
-    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None))]
+    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None))]
     fn new(
         py: Python<'_>,
         client: Option<Through<'_>>,
@@ -89,6 +91,7 @@ impl Consumer {
         auto_offset_reset: Option<&str>,
         isolation: Option<&str>,
         assignor: Option<&str>,
+        on_undecryptable: Option<&str>,
         instance_id: Option<String>,
         max_poll_interval: Option<Seconds>,
         session_timeout: Option<Seconds>,
@@ -108,6 +111,7 @@ impl Consumer {
             auto_offset_reset,
             isolation,
             assignor,
+            on_undecryptable,
             instance_id,
             max_poll_interval,
             session_timeout,

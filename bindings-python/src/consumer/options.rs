@@ -1,6 +1,6 @@
 //! A consumer's options, as Python gives them.
 
-use flymq_core::{Assignor, ConsumerBuilder, OffsetReset};
+use flymq_core::{Assignor, ConsumerBuilder, OffsetReset, OnUndecryptable};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -60,6 +60,7 @@ pub struct Options<'a> {
     pub auto_offset_reset: Option<&'a str>,
     pub isolation: Option<&'a str>,
     pub assignor: Option<&'a str>,
+    pub on_undecryptable: Option<&'a str>,
     pub instance_id: Option<String>,
     pub max_poll_interval: Option<Seconds>,
     pub session_timeout: Option<Seconds>,
@@ -94,6 +95,14 @@ impl Options<'_> {
         if let Some(name) = self.assignor {
             let choices = [("sticky", Assignor::Sticky), ("range", Assignor::Range)];
             builder = builder.assignor(choice("assignor", name, &choices)?);
+        }
+        if let Some(name) = self.on_undecryptable {
+            let choices = [
+                ("error", OnUndecryptable::Error),
+                ("skip", OnUndecryptable::Skip),
+                ("dead_letter", OnUndecryptable::DeadLetter { topic: None }),
+            ];
+            builder = builder.on_undecryptable(choice("on_undecryptable", name, &choices)?);
         }
         if let Some(id) = self.instance_id {
             builder = builder.instance_id(id);

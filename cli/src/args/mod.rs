@@ -4,6 +4,7 @@ mod bench;
 mod broker;
 mod certs;
 mod group;
+mod key;
 mod records;
 mod server;
 mod topic;
@@ -15,6 +16,7 @@ pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
 pub use certs::{CertsCommand, DevCerts};
 pub use group::GroupCommand;
+pub use key::{GenerateKey, KeyCommand, KeyOptions, OnUndecryptableArg};
 pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
 pub use server::{ServerOptions, TlsVersionArg};
 pub use topic::TopicCommand;
@@ -59,6 +61,9 @@ pub enum Command {
     /// Make certificates for TLS
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Make keys for encrypting records
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -87,6 +92,7 @@ impl Command {
             Self::Topic(_)
             | Self::Group(_)
             | Self::Certs(_)
+            | Self::Key(_)
             | Self::Bench(_)
             | Self::Health { .. }
             | Self::Completions { .. } => "error",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use flymq_core::{Compression, Isolation, StartOffset};
 
-use super::{Format, key_value};
+use super::{Format, KeyOptions, OnUndecryptableArg, key_value};
 
 /// Options of `flymq produce`.
 ///
@@ -29,6 +29,12 @@ pub struct ProduceOptions {
     /// How to compress
     #[arg(long, default_value = "none")]
     pub compression: CompressionArg,
+    /// What to encrypt with.
+    #[command(flatten)]
+    pub keys: KeyOptions,
+    /// Encrypt names and values of headers too
+    #[arg(long)]
+    pub encrypt_headers: bool,
     /// How to print the final count, which goes to standard error
     #[arg(long, default_value = "text")]
     pub format: Format,
@@ -65,6 +71,16 @@ pub struct ConsumeOptions {
     /// Which records of transactions to show
     #[arg(long, default_value = "read-committed")]
     pub isolation: IsolationArg,
+    /// What to decrypt with.
+    #[command(flatten)]
+    pub keys: KeyOptions,
+    /// Print encrypted records as they are stored, and need no key
+    #[arg(long, conflicts_with = "encryption_key_file")]
+    pub no_decrypt: bool,
+    /// What to do about records that cannot be decrypted: error, skip, dead-letter (send them to
+    /// the topic with .dlq behind its name) or dead-letter:TOPIC
+    #[arg(long, default_value = "error", value_name = "POLICY")]
+    pub on_undecryptable: OnUndecryptableArg,
 }
 
 /// Where to begin reading.

@@ -102,7 +102,7 @@ pub fn run(args: &[&str], input: &[u8]) -> Ran {
 }
 
 /// What the developer has set must not change what is tested.
-fn clear_environment(command: &mut Command) {
+pub fn clear_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("FLYMQ_") {
             command.env_remove(name);

@@ -7,8 +7,10 @@ use flymq_protocol::messages::Isolation;
 use tokio::sync::Notify;
 
 use super::group::{self, Assignor, Group, GroupOptions};
+use super::undecryptable::Undecryptable;
 use super::{Consumer, Shared, State, fetcher};
 use crate::client::Core;
+use crate::encryption::OnUndecryptable;
 
 /// Where reading a partition begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub(super) struct Options {
     pub prefetch_bytes: usize,
     pub isolation: Isolation,
     pub reset: OffsetReset,
+    pub on_undecryptable: OnUndecryptable,
 }
 
 impl ConsumerBuilder {
@@ -64,6 +67,7 @@ impl ConsumerBuilder {
             prefetch_bytes: 16 << 20,
             isolation: Isolation::default(),
             reset: OffsetReset::default(),
+            on_undecryptable: OnUndecryptable::default(),
         };
         Self { core, options, group: None, membership: GroupOptions::new(String::new()) }
     }
@@ -104,6 +108,12 @@ impl ConsumerBuilder {
     /// the log. Default earliest.
     pub fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
         self.options.reset = reset;
+        self
+    }
+
+    /// What to do about records that cannot be decrypted. Default error.
+    pub fn on_undecryptable(mut self, policy: OnUndecryptable) -> Self {
+        self.options.on_undecryptable = policy;
         self
     }
 
@@ -166,6 +176,7 @@ impl ConsumerBuilder {
             core: self.core,
             options: self.options,
             group,
+            undecryptable: Undecryptable::default(),
             filled: Notify::new(),
             changed: Notify::new(),
         });

@@ -16,6 +16,7 @@ mod offsets;
 mod progress;
 mod rebalance;
 mod state;
+mod undecryptable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +35,7 @@ pub use group::{Assignor, Commit, GroupMetadata};
 pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
 use state::State;
+use undecryptable::Undecryptable;
 
 /// Reads partitions in the background and hands their records out in order.
 ///
@@ -84,6 +86,7 @@ struct Shared {
     options: Options,
     state: Mutex<State>,
     group: Option<Group>,
+    undecryptable: Undecryptable,
     lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,

@@ -177,7 +177,8 @@ impl Consumer {
     /// # Errors
     ///
     /// What reading met since the last call and will not pass by itself, such as UNKNOWN_TOPIC or,
-    /// where [`OffsetReset::Error`](crate::OffsetReset::Error) is set, OFFSET_OUT_OF_RANGE. Lost
+    /// where [`OffsetReset::Error`](crate::OffsetReset::Error) is set, OFFSET_OUT_OF_RANGE; for a
+    /// record that cannot be decrypted, what [`OnUndecryptable`](crate::OnUndecryptable) says. Lost
     /// connections are made again in the background and are no error; a consumer that was put out of
     /// its group joins again. INSTANCE_FENCED ends that, and so does a subscription that the broker
     /// will not have.
@@ -280,11 +281,11 @@ impl Consumer {
             if let Some(error) = shared.group.as_ref().and_then(|g| g.view().failed().cloned()) {
                 return Err(error.during("poll"));
             }
-            let (messages, has_room) = {
+            let (messages, letter, has_room) = {
                 let mut state = shared.state();
                 let limit = shared.core.router.config().max_response_bytes;
-                let messages = state.take(max_records, limit)?;
-                (messages, state.has_room(shared.options.prefetch_bytes))
+                let messages = state.take(max_records, limit, &|message| shared.open(message))?;
+                (messages, state.letter(), state.has_room(shared.options.prefetch_bytes))
             };
             if has_room {
                 shared.changed.notify_one();
@@ -292,6 +293,12 @@ impl Consumer {
             if !messages.is_empty() {
                 shared.core.metrics.consumed(messages.len() as u64);
                 return Ok(Some(Event::Records(messages)));
+            }
+            if let Some(letter) = letter {
+                let Message { topic, partition, offset, .. } = letter.message.clone();
+                shared.post(letter).await?;
+                shared.state().pass(&topic, partition, offset);
+                continue;
             }
             tokio::select! {
                 waited = tokio::time::timeout_at(deadline, shared.filled.notified()) => {

@@ -9,6 +9,7 @@ use flymq_protocol::messages::{FetchPartition, FetchTopic, FetchedPartition};
 
 use super::group::{Offsets, Place, Slots, Wanted};
 use super::progress::Progress;
+use super::undecryptable::{Letter, Opened};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::record::{Message, TopicPartition};
@@ -35,6 +36,8 @@ struct Partition {
     batches: VecDeque<RecordBatch>,
     /// The batch that is being handed out.
     reading: Option<Records>,
+    /// The record at the position, which is passed over once it is stored elsewhere.
+    letter: Option<Letter>,
 }
 
 /// Everything that the application's calls and the fetcher share.
@@ -249,7 +252,7 @@ impl State {
     /// Takes in what a fetch brought for one partition.
     pub fn store(&mut self, topic: &str, fetched: FetchedPartition) {
         let bytes: usize = fetched.batches.iter().map(|b| b.records.len()).sum();
-        let Some(found) = self.find(topic, fetched.partition) else { return };
+        let Some(found) = self.find(topic, fetched.partition).filter(|p| !p.halted) else { return };
         found.latest = Some(fetched.latest);
         let behind = |b: &RecordBatch| b.base_offset.saturating_add(b.count.into());
         let read_to = fetched.batches.last().map_or(0, behind);
@@ -276,7 +279,12 @@ impl State {
     }
 
     /// Hands out at most `max` records, partition by partition in turn.
-    pub fn take(&mut self, max: usize, max_raw: usize) -> Result<Vec<Message>> {
+    pub fn take(
+        &mut self,
+        max: usize,
+        max_raw: usize,
+        open: &dyn Fn(Message) -> Opened,
+    ) -> Result<Vec<Message>> {
         let mut messages = Vec::new();
         let count = self.partitions.len();
         for _ in 0..count {
@@ -288,7 +296,7 @@ impl State {
             if partition.paused {
                 continue;
             }
-            let freed = partition.take(max, max_raw, &mut messages);
+            let freed = partition.take(max, max_raw, open, &mut messages);
             self.note_buffered(0, freed.bytes);
             if let Some(error) = freed.error {
                 self.report(error);
@@ -298,6 +306,19 @@ impl State {
         match self.failure.take_if(|_| messages.is_empty()) {
             Some(error) => Err(error),
             None => Ok(messages),
+        }
+    }
+
+    /// A record that has to be stored elsewhere before its partition goes on.
+    pub fn letter(&self) -> Option<Letter> {
+        self.partitions.iter().filter(|p| !p.paused).find_map(|p| p.letter.clone())
+    }
+
+    /// Goes on behind a record that was stored elsewhere, unless a seek has come before.
+    pub fn pass(&mut self, topic: &str, partition: u32, offset: u64) {
+        let Some(found) = self.find(topic, partition) else { return };
+        if found.letter.take_if(|letter| letter.message.offset == offset).is_some() {
+            found.position = offset + 1;
         }
     }
 }
@@ -334,6 +355,7 @@ impl Partition {
             progress: Progress::new(committed),
             batches: VecDeque::new(),
             reading: None,
+            letter: None,
         }
     }
 
@@ -341,12 +363,19 @@ impl Partition {
     fn drop_ahead(&mut self) -> usize {
         self.fetch_from = self.position;
         self.reading = None;
+        self.letter = None;
         self.batches.drain(..).map(|b| b.records.len()).sum()
     }
 
-    fn take(&mut self, max: usize, max_raw: usize, messages: &mut Vec<Message>) -> Freed {
+    fn take(
+        &mut self,
+        max: usize,
+        max_raw: usize,
+        open: &dyn Fn(Message) -> Opened,
+        messages: &mut Vec<Message>,
+    ) -> Freed {
         let mut freed = Freed { bytes: 0, error: None };
-        while messages.len() < max {
+        while messages.len() < max && self.letter.is_none() {
             if self.reading.is_none() {
                 let Some(batch) = self.batches.pop_front() else { break };
                 freed.bytes += batch.records.len();
@@ -354,6 +383,7 @@ impl Partition {
                     Ok(records) => self.reading = Some(records),
                     Err(error) => {
                         freed.error = Some(self.damaged(error));
+                        freed.bytes += self.stop();
                         break;
                     }
                 }
@@ -362,12 +392,26 @@ impl Partition {
                 None => self.reading = None,
                 Some(Ok(record)) if record.offset < self.position => {}
                 Some(Ok(record)) => {
-                    self.position = record.offset + 1;
+                    self.position = record.offset;
                     let TopicPartition { topic, partition } = &self.slot;
-                    messages.push(Message::new(topic.clone(), *partition, record));
+                    match open(Message::new(topic.clone(), *partition, record)) {
+                        Opened::Message(message) => messages.push(message),
+                        Opened::Skip => {}
+                        Opened::Letter(letter) => {
+                            self.letter = Some(letter);
+                            break;
+                        }
+                        Opened::Stop(error) => {
+                            freed.error = Some(error);
+                            freed.bytes += self.stop();
+                            break;
+                        }
+                    }
+                    self.position += 1;
                 }
                 Some(Err(error)) => {
                     freed.error = Some(self.damaged(error));
+                    freed.bytes += self.stop();
                     break;
                 }
             }
@@ -379,10 +423,15 @@ impl Partition {
         freed
     }
 
-    /// Stops at a batch that cannot be read, rather than skip records silently.
-    fn damaged(&mut self, error: flymq_protocol::ProtocolError) -> Error {
+    /// Hands out and fetches nothing more until a seek, rather than skip records silently. Returns how
+    /// many bytes were dropped.
+    fn stop(&mut self) -> usize {
         self.halted = true;
-        self.reading = None;
+        self.drop_ahead()
+    }
+
+    /// What to tell of a batch that cannot be read.
+    fn damaged(&self, error: flymq_protocol::ProtocolError) -> Error {
         let message =
             format!("{} cannot be read at offset {}: {}", self.slot, self.position, error.message);
         Error::new(error.code, "poll", message)

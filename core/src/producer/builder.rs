@@ -100,7 +100,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// How batches are compressed. Default not at all.
+    /// How batches are compressed. Default not at all. A client that encrypts does not compress:
+    /// encrypted bytes do not get any smaller.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
@@ -131,11 +132,15 @@ impl ProducerBuilder {
             (self.batch_bytes..=1 << 30).contains(&self.buffer_bytes),
             "buffer_bytes is at least batch_bytes and at most 1 GiB",
         )?;
-        let limits = Limits {
-            batch_bytes: self.batch_bytes,
-            max_in_flight: self.max_in_flight,
-            codec: self.compression.into(),
-        };
+        let mut codec = Codec::from(self.compression);
+        if codec != Codec::None && self.core.router.config().encryption.is_some() {
+            tracing::warn!(
+                "encrypted records are not compressed; the producer's compression is off"
+            );
+            codec = Codec::None;
+        }
+        let limits =
+            Limits { batch_bytes: self.batch_bytes, max_in_flight: self.max_in_flight, codec };
         Ok(Handle::start(Inner::new(
             self.core,
             transaction,

@@ -112,6 +112,7 @@ impl Inner {
         record: Record,
         transaction: u64,
     ) -> Result<Delivery> {
+        let record = self.core.seal(topic, record)?;
         let size = self.admit(&record, transaction)?;
         let topic = match self.known(topic) {
             // The limit may have been raised for a record that exceeds it.
@@ -137,6 +138,7 @@ impl Inner {
         record: Record,
         transaction: u64,
     ) -> Result<Delivery> {
+        let record = self.core.seal(topic, record)?;
         let size = self.admit(&record, transaction)?;
         let topic = self.known(topic).ok_or_else(|| {
             Error::invalid("send", format!("the partitions of topic {topic:?} are not known yet"))
