@@ -354,12 +354,15 @@ async fn under_random_cuts_every_transaction_is_committed_once() {
         let mut attempt = 0;
         loop {
             let transaction = producer.begin().await.unwrap();
+            let mut last = None;
             for i in 0..20 {
                 let record = Record::new(format!("{round:03}-{i:02}"));
-                transaction.send("a", record).await.unwrap();
+                last = Some(transaction.send("a", record).await.unwrap());
             }
             attempt += 1;
             if round % 10 == 3 && attempt == 1 {
+                // Once it is stored, the broker knows of the transaction.
+                last.unwrap().await.unwrap();
                 broker.state().abort_open();
             }
             match transaction.commit().await {
