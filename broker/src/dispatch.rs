@@ -92,7 +92,14 @@ pub fn dispatch(
         | OpCode::BeginTxn
         | OpCode::CommitTxn
         | OpCode::AbortTxn
-        | OpCode::TxnOffsets => refuse(
+        | OpCode::TxnOffsets
+        | OpCode::UpsertUser
+        | OpCode::DeleteUser
+        | OpCode::ListUsers
+        | OpCode::AddAcls
+        | OpCode::RemoveAcls
+        | OpCode::ListAcls
+        | OpCode::Whoami => refuse(
             id,
             ProtocolError::new(
                 ErrorCode::UnsupportedOperation,

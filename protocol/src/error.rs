@@ -67,6 +67,10 @@ error_codes! {
     NotAuthorized = 203, "NOT_AUTHORIZED", false, "ask the operator for the missing permission";
     /// The broker has as many connections as it takes.
     TooManyConnections = 204, "TOO_MANY_CONNECTIONS", true, "close idle clients, or raise the broker's --max-connections";
+    /// There is no such user.
+    UnknownUser = 205, "UNKNOWN_USER", false, "check the user's name, or add the user first";
+    /// The user is there already.
+    UserExists = 206, "USER_EXISTS", false, "change the existing user, or choose another name";
 
     /// There is no such topic.
     UnknownTopic = 300, "UNKNOWN_TOPIC", false, "create the topic first, or check its name";

@@ -128,6 +128,14 @@ class TooManyConnectionsError(SessionError, code=204, name="TOO_MANY_CONNECTIONS
     """The broker has as many connections as it takes."""
 
 
+class UnknownUserError(SessionError, code=205, name="UNKNOWN_USER"):
+    """There is no such user."""
+
+
+class UserExistsError(SessionError, code=206, name="USER_EXISTS"):
+    """The user is there already."""
+
+
 class TopicError(FlyMQError):
     """A topic, its partitions or its configuration. Codes 300 to 399."""
 
