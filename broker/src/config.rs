@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::AuthConfig;
+
 /// When a produce is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -49,6 +51,8 @@ pub struct Config {
     pub upkeep_interval: Duration,
     /// After how long without a batch a producer's sequences are forgotten. Default 1 day.
     pub producer_expiry: Duration,
+    /// Who may use the broker; `None` for everybody and everything, which is the default.
+    pub auth: Option<AuthConfig>,
 }
 
 impl Default for Config {
@@ -68,6 +72,7 @@ impl Default for Config {
             write_buffer_bytes: 64 << 20,
             upkeep_interval: Duration::from_secs(1),
             producer_expiry: Duration::from_secs(24 * 3600),
+            auth: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use flymq_protocol::{ErrorCode, OpCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::access::{self, Access, Guarded, SessionAccess};
 use crate::budget::Room;
 use crate::engine::Reply;
 use crate::server::Shared;
@@ -27,10 +28,13 @@ pub enum Answer {
 pub struct SessionState {
     pub greeted: bool,
     pub nonce: [u8; 32],
+    pub access: SessionAccess,
 }
 
 /// The mechanism for sessions that need no authentication.
 const ANONYMOUS: &str = "ANONYMOUS";
+/// Who they belong to.
+const NOBODY: &str = "anonymous";
 
 /// Answers one frame. `room` is what the request takes of the budget; it is given back once the
 /// request is answered.
@@ -62,50 +66,80 @@ pub fn dispatch(
     if shared.is_stopping() && op != OpCode::Hello && op != OpCode::Ping {
         return refuse(id, ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping"));
     }
+    if let Some(access) = &shared.access
+        && let Err(error) = state.access.enter(access, op)
+    {
+        return refuse(id, error);
+    }
     let engine = &shared.engine;
+    macro_rules! guarded {
+        ($operate:expr) => {
+            guarded(shared, state, frame, room, $operate)
+        };
+    }
     match op {
         OpCode::Hello => answer(frame, room, |request| hello(shared, state, request)),
-        OpCode::Auth => answer(frame, room, auth),
+        OpCode::Auth => answer(frame, room, |request| auth(shared, state, request)),
         OpCode::Ping => answer(frame, room, |PingRequest {}| {
             Reply::Ready(Ok(PingResponse { time_ms: now_ms() }))
         }),
-        OpCode::Produce => answer(frame, room, |request| engine.produce(request)),
-        OpCode::Consume => answer(frame, room, |request| engine.consume(request)),
-        OpCode::Fetch => fetch(shared, frame),
-        OpCode::ListOffsets => answer(frame, room, |request| engine.list_offsets(request)),
-        OpCode::InitProducer => answer(frame, room, |request| engine.init_producer(request)),
-        OpCode::CreateTopic => answer(frame, room, |request| engine.create_topic(request)),
-        OpCode::DeleteTopic => answer(frame, room, |request| engine.delete_topic(request)),
-        OpCode::ListTopics => answer(frame, room, |ListTopicsRequest {}| engine.list_topics()),
-        OpCode::Metadata => answer(frame, room, |request| metadata(shared, request)),
-        OpCode::AddPartitions => answer(frame, room, |request| engine.add_partitions(request)),
-        OpCode::DescribeTopic => answer(frame, room, |request| engine.describe_topic(request)),
-        OpCode::AlterTopic => answer(frame, room, |request| engine.alter_topic(request)),
-        OpCode::Subscribe
-        | OpCode::Commit
-        | OpCode::Heartbeat
-        | OpCode::Leave
-        | OpCode::Committed
-        | OpCode::ListGroups
-        | OpCode::DescribeGroup
-        | OpCode::DeleteGroup
-        | OpCode::BeginTxn
-        | OpCode::CommitTxn
-        | OpCode::AbortTxn
-        | OpCode::TxnOffsets
-        | OpCode::UpsertUser
-        | OpCode::DeleteUser
-        | OpCode::ListUsers
-        | OpCode::AddAcls
-        | OpCode::RemoveAcls
-        | OpCode::ListAcls
-        | OpCode::Whoami => refuse(
-            id,
-            ProtocolError::new(
-                ErrorCode::UnsupportedOperation,
-                format!("this broker does not offer {}", op.name()),
-            ),
-        ),
+        OpCode::Whoami => answer(frame, room, |WhoamiRequest {}| whoami(shared, state)),
+        OpCode::Produce => guarded!(|request| engine.produce(request)),
+        OpCode::Consume => guarded!(|request| engine.consume(request)),
+        OpCode::Fetch => fetch(shared, state, frame),
+        OpCode::ListOffsets => guarded!(|request| engine.list_offsets(request)),
+        OpCode::InitProducer => guarded!(|request| engine.init_producer(request)),
+        OpCode::CreateTopic => guarded!(|request| engine.create_topic(request)),
+        OpCode::DeleteTopic => guarded!(|request| engine.delete_topic(request)),
+        OpCode::ListTopics => guarded!(|ListTopicsRequest {}| engine.list_topics()),
+        OpCode::Metadata => guarded!(|request| metadata(shared, request)),
+        OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
+        OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
+        OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
+        OpCode::Subscribe => guarded!(|_: SubscribeRequest| not_offered(op)),
+        OpCode::Commit => guarded!(|_: CommitRequest| not_offered(op)),
+        OpCode::Heartbeat => guarded!(|_: HeartbeatRequest| not_offered(op)),
+        OpCode::Leave => guarded!(|_: LeaveRequest| not_offered(op)),
+        OpCode::Committed => guarded!(|_: CommittedRequest| not_offered(op)),
+        OpCode::ListGroups => guarded!(|_: ListGroupsRequest| not_offered(op)),
+        OpCode::DescribeGroup => guarded!(|_: DescribeGroupRequest| not_offered(op)),
+        OpCode::DeleteGroup => guarded!(|_: DeleteGroupRequest| not_offered(op)),
+        OpCode::BeginTxn => guarded!(|_: BeginTxnRequest| not_offered(op)),
+        OpCode::CommitTxn => guarded!(|_: CommitTxnRequest| not_offered(op)),
+        OpCode::AbortTxn => guarded!(|_: AbortTxnRequest| not_offered(op)),
+        OpCode::TxnOffsets => guarded!(|_: TxnOffsetsRequest| not_offered(op)),
+        OpCode::UpsertUser => guarded!(|request| administer(shared, request, Access::upsert_user)),
+        OpCode::DeleteUser => guarded!(|request| administer(shared, request, Access::delete_user)),
+        OpCode::ListUsers => {
+            guarded!(|request| administer(shared, request, |access, r| Ok(access.list_users(r))))
+        }
+        OpCode::AddAcls => guarded!(|request| administer(shared, request, Access::add_acls)),
+        OpCode::RemoveAcls => guarded!(|request| administer(shared, request, Access::remove_acls)),
+        OpCode::ListAcls => {
+            guarded!(|request| administer(shared, request, |access, r| Ok(access.list_acls(r))))
+        }
+    }
+}
+
+fn not_offered<T>(op: OpCode) -> Reply<T> {
+    Reply::Ready(Err(ProtocolError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("this broker does not offer {}", op.name()),
+    )))
+}
+
+/// Changes or lists users and rules.
+fn administer<R: Request + Send + 'static>(
+    shared: &Shared,
+    request: R,
+    operate: fn(&Access, R) -> Result<R::Response>,
+) -> Reply<R::Response>
+where
+    R::Response: Send + 'static,
+{
+    match shared.access.clone() {
+        Some(access) => Reply::blocking(move || operate(&access, request)),
+        None => not_offered(R::OPCODE),
     }
 }
 
@@ -125,6 +159,7 @@ fn encode<R: Request>(id: u64, result: Result<R::Response>) -> EncodedFrame {
         .unwrap_or_else(|error| error_frame(id, &error))
 }
 
+/// Answers a request that needs no permission.
 fn answer<R: Request>(
     frame: Frame,
     room: Option<Room>,
@@ -153,15 +188,46 @@ where
     }
 }
 
-fn fetch(shared: &Shared, frame: Frame) -> Answer {
+/// Answers a request as far as it is permitted.
+fn guarded<R: Guarded>(
+    shared: &Shared,
+    state: &mut SessionState,
+    frame: Frame,
+    room: Option<Room>,
+    operate: impl FnOnce(R) -> Reply<R::Response>,
+) -> Answer
+where
+    R::Response: Send + 'static,
+{
+    answer(frame, room, |mut request: R| {
+        let checked = match state.access.check(shared.access.as_ref(), &mut request) {
+            Ok(checked) => checked,
+            Err(error) => return Reply::Ready(Err(error)),
+        };
+        match operate(request) {
+            Reply::Ready(result) => Reply::Ready(result.map(|response| checked.finish(response))),
+            Reply::Later(future) => {
+                Reply::Later(async move { Ok(checked.finish(future.await?)) }.boxed())
+            }
+        }
+    })
+}
+
+/// As [`guarded`], for an answer that keeps its room in the budget until it is sent.
+fn fetch(shared: &Shared, state: &mut SessionState, frame: Frame) -> Answer {
     let id = frame.id;
-    let request = match frame.decode() {
-        Ok(request) => request,
+    let request = frame.decode().and_then(|mut request: FetchRequest| {
+        let checked = state.access.check(shared.access.as_ref(), &mut request)?;
+        Ok((request, checked))
+    });
+    let (request, checked) = match request {
+        Ok(checked) => checked,
         Err(error) => return refuse(id, error),
     };
     let finish = move |result: Result<crate::engine::Fetched>| match result {
         Ok(fetched) => {
-            Outgoing { frame: encode::<FetchRequest>(id, Ok(fetched.response)), room: fetched.room }
+            let response = checked.finish(fetched.response);
+            Outgoing { frame: encode::<FetchRequest>(id, Ok(response)), room: fetched.room }
         }
         Err(error) => Outgoing { frame: error_frame(id, &error), room: None },
     };
@@ -181,24 +247,35 @@ fn hello(shared: &Shared, state: &mut SessionState, request: HelloRequest) -> Re
         }
     }
     state.greeted = true;
+    let mut features = shared.engine.features();
+    let mechanisms = match &shared.access {
+        Some(access) => {
+            features.push("access".to_owned());
+            access.mechanisms(state.access.peer())
+        }
+        None => vec![ANONYMOUS],
+    };
     tracing::debug!(client_id = request.client_id, software = request.software, "session opened");
     Reply::Ready(Ok(HelloResponse {
         cluster_id: shared.engine.cluster_id(),
         broker_version: env!("CARGO_PKG_VERSION").to_owned(),
-        auth_required: false,
-        mechanisms: vec![ANONYMOUS.to_owned()],
+        auth_required: shared.access.is_some(),
+        mechanisms: mechanisms.into_iter().map(str::to_owned).collect(),
         nonce: state.nonce.to_vec().into(),
         max_frame_bytes: u32::try_from(shared.config.max_frame_bytes).unwrap_or(u32::MAX),
-        features: shared.engine.features(),
+        features,
     }))
 }
 
-fn auth(request: AuthRequest) -> Reply<AuthResponse> {
+fn auth(shared: &Shared, state: &SessionState, request: AuthRequest) -> Reply<AuthResponse> {
+    if let Some(access) = &shared.access {
+        return access::auth(access, &state.access, &state.nonce, request);
+    }
     Reply::Ready(if request.mechanism == ANONYMOUS {
         Ok(AuthResponse {
             done: true,
             data: Default::default(),
-            principal: "anonymous".to_owned(),
+            principal: NOBODY.to_owned(),
             session_lifetime_ms: 0,
         })
     } else {
@@ -209,6 +286,17 @@ fn auth(request: AuthRequest) -> Reply<AuthResponse> {
                 crate::topic::shorten(&request.mechanism)
             ),
         ))
+    })
+}
+
+fn whoami(shared: &Shared, state: &mut SessionState) -> Reply<WhoamiResponse> {
+    Reply::Ready(match &shared.access {
+        Some(access) => state.access.whoami(access),
+        None => Ok(WhoamiResponse {
+            principal: NOBODY.to_owned(),
+            mechanism: ANONYMOUS.to_owned(),
+            ..Default::default()
+        }),
     })
 }
 

@@ -6,6 +6,7 @@
 //! | [`server`] | listening, accepting, shutting down |
 //! | `session` | one connection: frames in, answers out, limits |
 //! | `dispatch` | operation → engine call → response |
+//! | [`access`] | who may use the broker, and for what |
 //! | `budget` | the bytes that all connections together may have in flight |
 //! | [`engine`] | what a storage engine must do |
 //! | [`embedded`] | the engine for one machine, on fjall |
@@ -27,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod budget;
 pub mod config;
 mod dispatch;
@@ -36,6 +38,7 @@ pub mod server;
 mod session;
 pub mod topic;
 
+pub use access::{Access, AuthConfig, InitialUser};
 pub use config::{Config, Durability};
 pub use flymq_protocol::{ErrorCode, ProtocolError};
 pub use server::Broker;

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::Result;
+use crate::access::Access;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::embedded::EmbeddedEngine;
@@ -21,6 +22,8 @@ use crate::session::Session;
 pub(crate) struct Shared {
     pub config: Config,
     pub engine: Arc<dyn Engine>,
+    /// Users and rules; `None` where everybody may do everything.
+    pub access: Option<Arc<Access>>,
     pub budget: Budget,
     pub local_addr: SocketAddr,
     stopping: watch::Sender<bool>,
@@ -79,14 +82,16 @@ impl Broker {
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
         let opening = (config.clone(), budget.clone());
-        let embedded =
-            tokio::task::spawn_blocking(move || EmbeddedEngine::open(&opening.0, opening.1))
-                .await
-                .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
+        let open =
+            move || Ok((open_access(&opening.0)?, EmbeddedEngine::open(&opening.0, opening.1)?));
+        let (access, embedded) = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
         let embedded = Arc::new(embedded);
         let sessions = Arc::new(Semaphore::new(config.max_connections));
         let shared = Arc::new(Shared {
             engine: embedded.clone(),
+            access,
             budget,
             local_addr,
             stopping: watch::Sender::new(false),
@@ -133,10 +138,26 @@ impl Drop for Broker {
     }
 }
 
+fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
+    let Some(auth) = &config.auth else {
+        if !config.listen.ip().is_loopback() {
+            tracing::warn!(
+                address = %config.listen,
+                "anybody who reaches this address may do anything; turn on authentication"
+            );
+        }
+        if Access::exists(&config.data_dir) {
+            tracing::warn!("the data folder has users, but authentication is off");
+        }
+        return Ok(None);
+    };
+    Access::open(&config.data_dir, auth.clone()).map(|access| Some(Arc::new(access)))
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaphore>) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely. Those who have connections go on.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -152,7 +173,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaph
             tracing::debug!(%error, "cannot prepare a connection");
             continue;
         }
-        let session = Session::new(stream, shared.clone());
+        let session = Session::new(stream, address.ip(), shared.clone());
         tokio::spawn(async move {
             session.run().await;
             drop(permit);

@@ -42,6 +42,7 @@ use crate::{Config, Result};
 use append::Append;
 use commit::Committer;
 use space::DiskSpace;
+pub(crate) use store::prepare_folder;
 use store::{MetaKey, Store, failed};
 use topics::Topics;
 use upkeep::Nudge;

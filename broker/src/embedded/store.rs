@@ -6,6 +6,7 @@
 //! | `producers` | topic id, partition, producer id → the producer's last batches |
 //! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
@@ -66,7 +67,7 @@ pub struct Store {
 impl Store {
     /// Opens or creates the folder.
     pub fn open(path: &Path) -> Result<Self> {
-        check_format(path)?;
+        prepare_folder(path)?;
         let db = Database::builder(path.join("db"))
             // Records are compressed by their producers, if at all.
             .journal_compression(fjall::CompressionType::None)
@@ -191,11 +192,13 @@ fn parse_segment_name(name: &str) -> Option<(u32, u64)> {
     Some((topic.parse().ok()?, number.parse().ok()?))
 }
 
-/// Marks a new folder with the format's version and refuses folders of anything else.
-fn check_format(path: &Path) -> Result<()> {
+/// Marks a new folder with the format's version and refuses folders of anything else. A new folder
+/// is for its owner's eyes only.
+pub fn prepare_folder(path: &Path) -> Result<()> {
     let io =
         |e: std::io::Error| failed(&format!("cannot use the data folder {}", path.display()), e);
-    std::fs::create_dir_all(path).map_err(io)?;
+    let mut make = std::fs::DirBuilder::new();
+    make.recursive(true).mode(0o700).create(path).map_err(io)?;
     let file = path.join(FORMAT_FILE);
     match std::fs::read_to_string(&file) {
         Ok(found) if found == FORMAT => Ok(()),
