@@ -1,6 +1,7 @@
 //! Passwords, and what a broker stores instead of one.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -26,27 +27,41 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; KEY_LEN] {
     Sha256::digest(bytes).into()
 }
 
-/// A password. It does not show in `Debug` and is wiped from memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(Zeroizing<String>);
+/// A password. It does not show in `Debug` and is wiped from memory when the last clone is dropped.
+#[derive(Clone)]
+pub struct Password(Arc<Inner>);
+
+struct Inner {
+    text: Zeroizing<String>,
+    /// The keys that were derived last, for the next time they are asked for.
+    last: Mutex<Option<Derived>>,
+}
+
+struct Derived {
+    salt: Vec<u8>,
+    iterations: u32,
+    keys: Keys,
+}
 
 impl Password {
     /// Takes a password over.
     pub fn new(password: impl Into<String>) -> Self {
-        Self(Zeroizing::new(password.into()))
+        let text = Zeroizing::new(password.into());
+        Self(Arc::new(Inner { text, last: Mutex::new(None) }))
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.text.is_empty()
     }
 
     /// The password itself, for PLAIN.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.0.text
     }
 
-    /// Stretches the password: PBKDF2, which is meant to take a while.
+    /// Stretches the password: PBKDF2, which is meant to take a while. Doing so again with the same
+    /// salt and iterations takes none.
     ///
     /// # Errors
     ///
@@ -55,13 +70,19 @@ impl Password {
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
             return Err(AuthError::Iterations(iterations));
         }
-        let prepared = prepare(&self.0, "the password")?;
+        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|d| d.salt == salt && d.iterations == iterations) {
+            return Ok(last.keys.clone());
+        }
+        let prepared = prepare(self.reveal(), "the password")?;
         let mut salted = Zeroizing::new([0; KEY_LEN]);
         pbkdf2::pbkdf2_hmac::<Sha256>(prepared.as_bytes(), salt, iterations, &mut *salted);
-        Ok(Keys {
+        let keys = Keys {
             client: hmac(&*salted, &[b"Client Key"]),
             server: hmac(&*salted, &[b"Server Key"]),
-        })
+        };
+        *last = Some(Derived { salt: salt.to_vec(), iterations, keys: keys.clone() });
+        Ok(keys)
     }
 }
 
@@ -183,6 +204,19 @@ mod tests {
         assert_eq!(nobody, Verifier::imaginary(b"secret", "nobody", MIN_ITERATIONS));
         assert_ne!(nobody.salt, Verifier::imaginary(b"secret", "other", MIN_ITERATIONS).salt);
         assert_ne!(nobody.salt, Verifier::imaginary(b"other", "nobody", MIN_ITERATIONS).salt);
+    }
+
+    #[test]
+    fn keys_are_remembered_for_their_salt_and_iterations() {
+        let password = Password::new("p");
+        let first = password.derive(b"salt", MIN_ITERATIONS).unwrap();
+        let clone = password.clone();
+        assert_eq!(clone.derive(b"salt", MIN_ITERATIONS).unwrap().client, first.client);
+        for (salt, iterations) in [(&b"tlas"[..], MIN_ITERATIONS), (b"salt", MIN_ITERATIONS + 1)] {
+            let other = password.derive(salt, iterations).unwrap().client;
+            assert_ne!(other, first.client);
+            assert_eq!(other, Password::new("p").derive(salt, iterations).unwrap().client);
+        }
     }
 
     #[test]

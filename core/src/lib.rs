@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
+//! | [`access`] | users and what they may do |
 //! | [`admin`] | topics and offsets |
 //! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries |
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions |
@@ -14,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod admin;
 pub mod blocking;
 pub mod builder;
@@ -27,14 +29,16 @@ pub mod metrics;
 pub mod producer;
 pub mod record;
 
+pub use access::{Acl, AclFilter, UserChange, UserInfo, WhoAmI};
 pub use admin::{
     BrokerAddress, NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
 };
 pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
-pub use config::Config;
+pub use config::{Config, Mechanism};
 pub use consumer::{Consumer, ConsumerBuilder, OffsetReset, StartOffset};
 pub use error::{Error, Result};
+pub use flymq_auth::Password;
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use metrics::{MetricsSnapshot, OperationMetrics};
