@@ -1,10 +1,12 @@
 //! `FlyMQClient`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flymq_core::{Client, Config, FetchOptions, Isolation, NewTopic, OffsetSpec};
+use flymq_core::config::read_password;
+use flymq_core::{Client, Config, FetchOptions, Isolation, NewTopic, OffsetSpec, Password};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -57,12 +59,37 @@ pub fn config(addresses: Option<Addresses>) -> PyResult<Config> {
     }
 }
 
+/// The options with the user's name and password: those given, else those of the environment.
+pub fn with_user(
+    mut config: Config,
+    username: Option<String>,
+    password: Option<String>,
+    password_file: Option<PathBuf>,
+) -> PyResult<Config> {
+    config.username = username.or(config.username);
+    config.password = match (password, password_file) {
+        (Some(_), Some(_)) => {
+            return Err(PyValueError::new_err("give password or password_file, not both"));
+        }
+        (Some(password), None) => Some(Password::new(password)),
+        (None, Some(file)) => Some(read_password(&file).map_err(errors::from_core)?),
+        (None, None) => None,
+    };
+    config.or_environment().map_err(errors::from_core)
+}
+
 /// A client of a FlyMQ broker, or of several that serve the same data.
 ///
 /// `addresses` is "host:port,…", a sequence of "host:port", or a "flymq://" URL; without it the
 /// environment variable FLYMQ_BOOTSTRAP_SERVERS counts, else localhost:9092. Timeouts are seconds:
 /// `connect_timeout` (10) for making a connection, `request_timeout` (30) for a request with its
 /// retries. Connects at once, and raises ConnectFailedError where no broker answers.
+///
+/// `username` with `password`, or with `password_file` whose first line it is, logs in; without them
+/// FLYMQ_USERNAME, FLYMQ_PASSWORD and FLYMQ_PASSWORD_FILE count. `sasl_mechanism` is "auto",
+/// "SCRAM-SHA-256", "PLAIN" or "EXTERNAL"; `allow_plain_without_tls` sends the password itself even
+/// where others may read it, if the broker takes nothing else. AuthFailedError says that the broker
+/// does not accept them.
 ///
 /// One client is enough for a program: it may be used from any number of threads. `close()`, which
 /// leaving a `with` block calls, ends it; calls after that raise ClosedError. A child of `fork`
@@ -81,19 +108,37 @@ impl FlyMQClient {
 #[pymethods]
 impl FlyMQClient {
     #[new]
-    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None))]
+    #[pyo3(signature = (addresses=None, *, client_id=None, connect_timeout=None, request_timeout=None, username=None, password=None, password_file=None, sasl_mechanism=None, allow_plain_without_tls=None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         addresses: Option<Addresses>,
         client_id: Option<String>,
         connect_timeout: Option<Seconds>,
         request_timeout: Option<Seconds>,
+        username: Option<String>,
+        password: Option<String>,
+        password_file: Option<PathBuf>,
+        sasl_mechanism: Option<&str>,
+        allow_plain_without_tls: Option<bool>,
     ) -> PyResult<Self> {
-        let mut config = config(addresses)?;
+        let mut config = with_user(config(addresses)?, username, password, password_file)?;
+        if let Some(mechanism) = sasl_mechanism {
+            config.sasl_mechanism = mechanism.parse().map_err(errors::from_core)?;
+        }
+        if let Some(allow) = allow_plain_without_tls {
+            config.allow_plain_without_tls = allow;
+        }
         config.client_id = client_id.unwrap_or(config.client_id);
         config.connect_timeout = connect_timeout.map_or(config.connect_timeout, |s| s.0);
         config.request_timeout = request_timeout.map_or(config.request_timeout, |s| s.0);
         Ok(Self { handle: Handle::new(Connected::new(py, config)?) })
+    }
+
+    /// Return the name of the user that the broker takes this client for.
+    fn whoami(&self, py: Python<'_>) -> PyResult<String> {
+        let this = self.handle.get()?;
+        Ok(this.host.wait(py, this.client.whoami())?.principal)
     }
 
     /// Send one record, wait until it is stored, and return its offset.

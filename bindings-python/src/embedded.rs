@@ -1,11 +1,13 @@
 //! A broker inside the Python process.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flymq_broker::{Broker, Config, Durability};
+use flymq_broker::{AuthConfig, Broker, Config, Durability, InitialUser};
+use flymq_core::Password;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -24,7 +26,8 @@ const THREADS: usize = 2;
 /// it keeps its data in a temporary folder and removes that on close; with it the data stays, for
 /// the next broker on the same folder. Port 0 takes a free port; read `address`. With durability
 /// "fsync" a record is acknowledged once it is on the disk, with "os" once the operating system
-/// has it.
+/// has it. With `users`, a mapping of names to passwords, clients have to log in as one of them; each
+/// may do everything. Users that `data_dir` has already keep their passwords and rights.
 #[pyclass(module = "flymq._native", frozen, weakref)]
 pub struct EmbeddedBroker {
     address: SocketAddr,
@@ -43,15 +46,26 @@ struct Parts {
     temporary: Option<TempDir>,
 }
 
+/// Authentication with these users as administrators.
+fn auth(users: BTreeMap<String, String>) -> AuthConfig {
+    let user = |(name, password)| InitialUser {
+        name,
+        password: Password::new(password),
+        roles: vec!["admin".to_owned()],
+    };
+    AuthConfig { users: users.into_iter().map(user).collect(), ..AuthConfig::default() }
+}
+
 #[pymethods]
 impl EmbeddedBroker {
     #[new]
-    #[pyo3(signature = (data_dir=None, port=0, durability="fsync"))]
+    #[pyo3(signature = (data_dir=None, port=0, durability="fsync", users=None))]
     fn new(
         py: Python<'_>,
         data_dir: Option<PathBuf>,
         port: u16,
         durability: &str,
+        users: Option<BTreeMap<String, String>>,
     ) -> PyResult<Self> {
         let durability = match durability {
             "fsync" => Durability::Fsync,
@@ -74,6 +88,7 @@ impl EmbeddedBroker {
             data_dir: data_dir.clone(),
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
             durability,
+            auth: users.map(auth),
             ..Config::default()
         };
         let host = Host::new(THREADS)?;

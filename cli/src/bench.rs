@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::args::{BenchCommand, Format};
+use crate::args::{BenchCommand, Connection, Format};
 use crate::load::{self, Outcome, ProduceLoad};
 use crate::output::Output;
 use crate::session;
@@ -12,8 +12,8 @@ use crate::session;
 const QUANTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)];
 
-pub fn run(address: &str, command: BenchCommand) -> anyhow::Result<()> {
-    let config = session::config(address)?;
+pub fn run(connection: &Connection, command: BenchCommand) -> anyhow::Result<()> {
+    let config = session::config(connection)?;
     let (outcome, what, format) = session::block_on(async {
         Ok(match command {
             BenchCommand::Produce(options) => {

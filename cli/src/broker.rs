@@ -1,15 +1,19 @@
 //! `flymq broker`.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use flymq_broker::{Broker, Config, Durability};
+use flymq_broker::{AuthConfig, Broker, Config, Durability, InitialUser};
+use flymq_core::config::read_password;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{BrokerOptions, DurabilityArg};
 
-pub fn run(options: BrokerOptions) -> anyhow::Result<()> {
+pub fn run(options: BrokerOptions, allow_plain_without_tls: bool) -> anyhow::Result<()> {
+    let auth = auth(&options, allow_plain_without_tls)?;
     let config = Config {
+        auth,
         data_dir: options.data_dir,
         listen: options.listen,
         advertised_host: options.advertised_host,
@@ -45,4 +49,28 @@ pub fn run(options: BrokerOptions) -> anyhow::Result<()> {
         broker.shutdown().await;
         Ok(())
     })
+}
+
+/// Authentication as the options want it.
+fn auth(
+    options: &BrokerOptions,
+    allow_plain_without_tls: bool,
+) -> anyhow::Result<Option<AuthConfig>> {
+    if !options.auth {
+        return Ok(None);
+    }
+    let mut users = Vec::new();
+    if let (Some(name), Some(file)) =
+        (&options.bootstrap_admin, &options.bootstrap_admin_password_file)
+    {
+        let (name, password) = (name.clone(), read_password(file)?);
+        users.push(InitialUser { name, password, roles: vec!["admin".to_owned()] });
+    }
+    let lifetime = Duration::from_millis(options.session_lifetime_ms);
+    Ok(Some(AuthConfig {
+        session_lifetime: Some(lifetime).filter(|lifetime| !lifetime.is_zero()),
+        allow_plain_without_tls,
+        users,
+        ..AuthConfig::default()
+    }))
 }

@@ -2,7 +2,7 @@
 
 use flymq_core::Client;
 
-use crate::args::{ConsumeOptions, Format};
+use crate::args::{Connection, ConsumeOptions, Format};
 use crate::message;
 use crate::output::Output;
 use crate::reader::{Reader, Selection, partitions};
@@ -12,8 +12,8 @@ use crate::session;
 const POLL: u64 = 10_000;
 const FETCH_BYTES: u32 = 4 << 20;
 
-pub fn run(address: &str, options: ConsumeOptions) -> anyhow::Result<()> {
-    session::with_client(address, |client| async move {
+pub fn run(connection: &Connection, options: ConsumeOptions) -> anyhow::Result<()> {
+    session::with_client(connection, |client| async move {
         if !options.follow {
             return print(&client, options).await;
         }

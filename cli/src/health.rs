@@ -5,13 +5,13 @@ use std::time::Duration;
 use flymq_core::{BrokerVersion, Client, Config, Error};
 use serde_json::json;
 
-use crate::args::Format;
+use crate::args::{Connection, Format};
 use crate::failure::{self, Reported};
 use crate::output::Output;
 use crate::session;
 
-pub fn run(address: &str, timeout_ms: u64, format: Format) -> anyhow::Result<()> {
-    let mut config = session::config(address)?;
+pub fn run(connection: &Connection, timeout_ms: u64, format: Format) -> anyhow::Result<()> {
+    let mut config = session::config(connection)?;
     config.connect_timeout = Duration::from_millis(timeout_ms);
     config.request_timeout = Duration::from_millis(timeout_ms);
     let checked = session::block_on(async { Ok(check(config).await) })?;

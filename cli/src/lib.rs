@@ -7,6 +7,7 @@
 //! | `produce`, `lines`, `progress` | `flymq produce`: standard input or a file, line by line |
 //! | `consume`, `reader`, `message` | `flymq consume`: where to begin and end, how records look |
 //! | `topic` | `flymq topic` |
+//! | `access` | `flymq user`, `flymq acl`, `flymq whoami` |
 //! | `health` | `flymq health` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod args;
 mod bench;
 mod broker;
@@ -52,14 +54,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     init_logging(args.log.as_deref().unwrap_or(args.command.default_log()));
-    let address = args.address;
+    let connection = args.connection;
     let result = match args.command {
-        Command::Broker(options) => broker::run(options),
-        Command::Produce(options) => produce::run(&address, options),
-        Command::Consume(options) => consume::run(&address, options),
-        Command::Topic(command) => topic::run(&address, command),
-        Command::Bench(command) => bench::run(&address, command),
-        Command::Health { timeout_ms, format } => health::run(&address, timeout_ms, format),
+        Command::Broker(options) => broker::run(options, connection.allow_plain_without_tls),
+        Command::Produce(options) => produce::run(&connection, options),
+        Command::Consume(options) => consume::run(&connection, options),
+        Command::Topic(command) => topic::run(&connection, command),
+        Command::User(command) => access::user(&connection, command),
+        Command::Acl(command) => access::acl(&connection, command),
+        Command::Whoami { format } => access::whoami(&connection, format),
+        Command::Bench(command) => bench::run(&connection, command),
+        Command::Health { timeout_ms, format } => health::run(&connection, timeout_ms, format),
         Command::Completions { shell } => completions(shell),
     };
     match result {

@@ -9,7 +9,7 @@ use flymq_core::{Client, Delivery, Error, Producer, Record};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Format, ProduceOptions};
+use crate::args::{Connection, Format, ProduceOptions};
 use crate::failure::{self, Reported, say};
 use crate::lines::Source;
 use crate::progress::Progress;
@@ -20,9 +20,9 @@ const TELL: u64 = 10;
 /// How many records are followed before the oldest is waited for.
 const FOLLOWED: usize = 500_000;
 
-pub fn run(address: &str, options: ProduceOptions) -> anyhow::Result<()> {
+pub fn run(connection: &Connection, options: ProduceOptions) -> anyhow::Result<()> {
     let source = Source::open(options.file.as_deref())?;
-    session::with_client(address, |client| produce(client, options, source))
+    session::with_client(connection, |client| produce(client, options, source))
 }
 
 async fn produce(client: Client, options: ProduceOptions, source: Source) -> anyhow::Result<()> {

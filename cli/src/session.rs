@@ -1,16 +1,24 @@
 //! The runtime and the client that commands run with.
 
 use std::future::Future;
+use std::io::{IsTerminal, stdin};
 
 use anyhow::Context;
+use flymq_core::config::read_password;
 use flymq_core::{Client, Config};
 
+use crate::access;
+use crate::args::Connection;
+
 /// Runs a command's work with a client that is connected.
-pub fn with_client<T, F>(address: &str, work: impl FnOnce(Client) -> F) -> anyhow::Result<T>
+pub fn with_client<T, F>(
+    connection: &Connection,
+    work: impl FnOnce(Client) -> F,
+) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<T>>,
 {
-    let config = config(address)?;
+    let config = config(connection)?;
     block_on(async {
         let client = Client::with_config(config).await?;
         let result = work(client.clone()).await;
@@ -19,11 +27,22 @@ where
     })
 }
 
-/// The client's options for an address of the command line.
-pub fn config(address: &str) -> anyhow::Result<Config> {
-    let mut config = Config::parse(address)?;
+/// The client's options by the command line.
+pub fn config(connection: &Connection) -> anyhow::Result<Config> {
+    let mut config = Config::parse(&connection.address)?;
     if config.client_id == Config::default().client_id {
         config.client_id = "flymq-cli".to_owned();
+    }
+    if let Some(user) = &connection.user {
+        config.username = Some(user.clone());
+    }
+    if let Some(file) = &connection.password_file {
+        config.password = Some(read_password(file)?);
+    }
+    config.allow_plain_without_tls |= connection.allow_plain_without_tls;
+    let mut config = config.or_environment()?;
+    if let (Some(user), None, true) = (&config.username, &config.password, stdin().is_terminal()) {
+        config.password = Some(access::ask(&format!("Password of {user}: "))?);
     }
     Ok(config)
 }

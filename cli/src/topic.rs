@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use flymq_core::{Client, NewTopic, TopicDescription};
 use serde_json::{Value, json};
 
-use crate::args::{Format, TopicCommand};
+use crate::args::{Connection, Format, TopicCommand};
 use crate::output::Output;
 use crate::session;
 
-pub fn run(address: &str, command: TopicCommand) -> anyhow::Result<()> {
-    session::with_client(address, |client| async move {
+pub fn run(connection: &Connection, command: TopicCommand) -> anyhow::Result<()> {
+    session::with_client(connection, |client| async move {
         let mut out = Output::new();
         carry_out(&client, command, &mut out).await?;
         out.flush()
@@ -108,7 +108,7 @@ fn pairs(map: &BTreeMap<String, String>) -> Vec<Vec<String>> {
 }
 
 /// Columns as wide as they need to be.
-fn table(out: &mut Output, head: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
+pub fn table(out: &mut Output, head: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<()> {
     let width = |column: usize| {
         rows.iter().map(|row| row[column].len()).chain([head[column].len()]).max().unwrap_or(0)
     };

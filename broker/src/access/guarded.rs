@@ -92,12 +92,24 @@ guarded! {
         Group => visit(Named::Name(&it.group));
         Topic => it.offsets.iter().for_each(|offset| visit(Named::Name(&offset.topic)));
     }
-    UpsertUserRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
-    DeleteUserRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
+    // There is one cluster, whose rules hold whatever it is called here: the name is what the audit
+    // log says was changed.
+    UpsertUserRequest: |it, visit| { Cluster => visit(Named::Name(&it.name)); }
+    DeleteUserRequest: |it, visit| { Cluster => visit(Named::Name(&it.name)); }
     ListUsersRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
-    AddAclsRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
-    RemoveAclsRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
+    AddAclsRequest: |it, visit| {
+        Cluster => {
+            visit(Named::Name(ANY));
+            it.acls.iter().for_each(|acl| visit(Named::Name(&written(acl))));
+        };
+    }
+    RemoveAclsRequest: |it, visit| { Cluster => visit(Named::Name(&format!("{:?}", it.filter))); }
     ListAclsRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
+}
+
+fn written(acl: &Acl) -> String {
+    let Acl { principal, permission, operation, resource, pattern, name } = acl;
+    format!("{principal} {permission} {operation} {resource} {pattern} {name}")
 }
 
 const DENIED: u16 = ErrorCode::NotAuthorized as u16;

@@ -36,6 +36,9 @@ use throttle::{Throttle, ThrottleOptions};
 use users::{AccessFile, Stored};
 
 pub use exchange::auth;
+pub use flymq_protocol::messages::{
+    AddAclsRequest, DeleteUserRequest, ListAclsRequest, RemoveAclsRequest,
+};
 pub use gate::{Gate, Need, gate};
 pub use guarded::Guarded;
 pub use session::{Peer, SessionAccess};

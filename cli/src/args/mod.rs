@@ -1,14 +1,18 @@
 //! The command line. Every option can also be given as a `FLYMQ_*` variable, where one is named.
 
+mod access;
 mod bench;
 mod broker;
 mod records;
 mod topic;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use flymq_core::Config;
 
+pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, DurabilityArg};
 pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
@@ -24,6 +28,21 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "flymq", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Args {
+    /// Where to connect, and as whom.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to log on standard error: error, warn, info, debug or trace, also by module; default
+    /// warn for broker, produce and consume, which may go on through trouble, and else error
+    #[arg(long, global = true, env = "FLYMQ_LOG")]
+    pub log: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where to connect, and as whom.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Connection {
     /// Broker to talk to: host:port, several with commas between, or a flymq:// URL
     #[arg(
         short,
@@ -34,13 +53,15 @@ pub struct Args {
         value_parser = address
     )]
     pub address: String,
-    /// What to log on standard error: error, warn, info, debug or trace, also by module; default
-    /// warn for broker, produce and consume, which may go on through trouble, and else error
-    #[arg(long, global = true, env = "FLYMQ_LOG")]
-    pub log: Option<String>,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
+    /// User to log in as. Its password is FLYMQ_PASSWORD, or is asked for
+    #[arg(short, long, global = true, env = "FLYMQ_USERNAME")]
+    pub user: Option<String>,
+    /// File whose first line is the user's password
+    #[arg(short = 'P', long, global = true, env = "FLYMQ_PASSWORD_FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Send the password itself even over a connection that others may read; of a broker: take it
+    #[arg(long, global = true)]
+    pub allow_plain_without_tls: bool,
 }
 
 /// What to do.
@@ -55,6 +76,18 @@ pub enum Command {
     /// Create, delete, list, describe and change topics
     #[command(subcommand)]
     Topic(TopicCommand),
+    /// Add, remove, list and change users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Allow and deny what users may do
+    #[command(subcommand)]
+    Acl(AclCommand),
+    /// Say which user the broker takes this for
+    Whoami {
+        /// How to print
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -79,10 +112,15 @@ impl Command {
     /// its error, and needs no warning before it.
     pub fn default_log(&self) -> &'static str {
         match self {
-            Self::Broker(_) | Self::Produce(_) | Self::Consume(_) => "warn",
-            Self::Topic(_) | Self::Bench(_) | Self::Health { .. } | Self::Completions { .. } => {
-                "error"
-            }
+            Self::Broker(_) => "warn,flymq::audit=info",
+            Self::Produce(_) | Self::Consume(_) => "warn",
+            Self::Topic(_)
+            | Self::User(_)
+            | Self::Acl(_)
+            | Self::Whoami { .. }
+            | Self::Bench(_)
+            | Self::Health { .. }
+            | Self::Completions { .. } => "error",
         }
     }
 }
