@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${FUZZ_SECONDS:-60}
-targets=(messages batch)
+targets=(messages batch auth)
 
 missing() {
     echo "fuzz: $1 is missing; install it with: $2" >&2

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::at_exit::patience_after;
-use crate::client::{Connected, FlyMQClient, config};
+use crate::client::{Connected, FlyMQClient, config, with_user};
 use crate::convert::{Addresses, Data, Headers, Seconds, record};
 use crate::errors;
 use crate::handle::{Handle, ProcessBound, Resource};
@@ -80,10 +80,11 @@ impl Producer {
     ) -> PyResult<Self> {
         let client = match client {
             Some(Through::Client(client)) => client.get().connected()?,
-            Some(Through::Addresses(addresses)) => {
-                Arc::new(Connected::new(py, config(Some(addresses))?)?)
-            }
-            None => Arc::new(Connected::new(py, config(None)?)?),
+            Some(Through::Addresses(addresses)) => Arc::new(Connected::new(
+                py,
+                with_user(config(Some(addresses))?, None, None, None)?,
+            )?),
+            None => Arc::new(Connected::new(py, with_user(config(None)?, None, None, None)?)?),
         };
         let mut builder = client.client.producer();
         if let Some(Seconds(linger)) = linger {

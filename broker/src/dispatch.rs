@@ -96,18 +96,28 @@ pub fn dispatch(
         OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
         OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
         OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
-        OpCode::Subscribe => guarded!(|_: SubscribeRequest| not_offered(op)),
-        OpCode::Commit => guarded!(|_: CommitRequest| not_offered(op)),
-        OpCode::Heartbeat => guarded!(|_: HeartbeatRequest| not_offered(op)),
-        OpCode::Leave => guarded!(|_: LeaveRequest| not_offered(op)),
-        OpCode::Committed => guarded!(|_: CommittedRequest| not_offered(op)),
-        OpCode::ListGroups => guarded!(|_: ListGroupsRequest| not_offered(op)),
-        OpCode::DescribeGroup => guarded!(|_: DescribeGroupRequest| not_offered(op)),
-        OpCode::DeleteGroup => guarded!(|_: DeleteGroupRequest| not_offered(op)),
-        OpCode::BeginTxn => guarded!(|_: BeginTxnRequest| not_offered(op)),
-        OpCode::CommitTxn => guarded!(|_: CommitTxnRequest| not_offered(op)),
-        OpCode::AbortTxn => guarded!(|_: AbortTxnRequest| not_offered(op)),
-        OpCode::TxnOffsets => guarded!(|_: TxnOffsetsRequest| not_offered(op)),
+        OpCode::Subscribe
+        | OpCode::Commit
+        | OpCode::Heartbeat
+        | OpCode::Leave
+        | OpCode::Committed
+        | OpCode::ListGroups
+        | OpCode::DescribeGroup
+        | OpCode::DeleteGroup
+        | OpCode::BeginTxn
+        | OpCode::CommitTxn
+        | OpCode::AbortTxn
+        | OpCode::TxnOffsets => refuse(id, not_offered(op)),
+        OpCode::UpsertUser
+        | OpCode::DeleteUser
+        | OpCode::ListUsers
+        | OpCode::AddAcls
+        | OpCode::RemoveAcls
+        | OpCode::ListAcls
+            if shared.access.is_none() =>
+        {
+            refuse(id, not_offered(op))
+        }
         OpCode::UpsertUser => guarded!(|request| administer(shared, request, Access::upsert_user)),
         OpCode::DeleteUser => guarded!(|request| administer(shared, request, Access::delete_user)),
         OpCode::ListUsers => {
@@ -121,11 +131,11 @@ pub fn dispatch(
     }
 }
 
-fn not_offered<T>(op: OpCode) -> Reply<T> {
-    Reply::Ready(Err(ProtocolError::new(
+fn not_offered(op: OpCode) -> ProtocolError {
+    ProtocolError::new(
         ErrorCode::UnsupportedOperation,
         format!("this broker does not offer {}", op.name()),
-    )))
+    )
 }
 
 /// Changes or lists users and rules.
@@ -139,7 +149,7 @@ where
 {
     match shared.access.clone() {
         Some(access) => Reply::blocking(move || operate(&access, request)),
-        None => not_offered(R::OPCODE),
+        None => Reply::Ready(Err(not_offered(R::OPCODE))),
     }
 }
 

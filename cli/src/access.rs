@@ -22,7 +22,7 @@ use crate::topic::table;
 /// Where users and rules are.
 enum Place {
     Broker(Client),
-    Folder(Access),
+    Folder(Box<Access>),
 }
 
 fn explained(error: ProtocolError) -> anyhow::Error {
@@ -38,9 +38,9 @@ fn explained(error: ProtocolError) -> anyhow::Error {
 impl Place {
     async fn upsert(&self, change: UserChange) -> anyhow::Result<()> {
         match self {
-            Self::Broker(client) => drop(client.upsert_user(&change).await?),
-            Self::Folder(access) => drop(access.upsert_user(change).map_err(explained)?),
-        }
+            Self::Broker(client) => client.upsert_user(&change).await?,
+            Self::Folder(access) => access.upsert_user(change).map_err(explained)?.created,
+        };
         Ok(())
     }
 
@@ -110,7 +110,7 @@ where
         bail!("{} has no users", folder.display());
     }
     let access = Access::open(&folder, AuthConfig::default()).map_err(explained)?;
-    session::block_on(work(Place::Folder(access)))
+    session::block_on(work(Place::Folder(Box::new(access))))
 }
 
 pub fn user(connection: &Connection, command: UserCommand) -> anyhow::Result<()> {

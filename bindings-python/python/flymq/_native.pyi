@@ -50,7 +50,13 @@ class FlyMQClient:
         client_id: str | None = None,
         connect_timeout: float | None = None,
         request_timeout: float | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        password_file: str | os.PathLike[str] | None = None,
+        sasl_mechanism: Literal["auto", "SCRAM-SHA-256", "PLAIN", "EXTERNAL"] | None = None,
+        allow_plain_without_tls: bool | None = None,
     ) -> Self: ...
+    def whoami(self) -> str: ...
     def produce(
         self,
         topic: str,
@@ -230,6 +236,7 @@ class EmbeddedBroker:
         data_dir: str | os.PathLike[str] | None = None,
         port: int = 0,
         durability: Literal["fsync", "os"] = "fsync",
+        users: dict[str, str] | None = None,
     ) -> Self: ...
     @property
     def address(self) -> str: ...

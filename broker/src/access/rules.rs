@@ -255,6 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn built_in_roles() {
+        use Operation::*;
+        use Resource::*;
+        let all: Vec<_> = Resource::ALL
+            .iter()
+            .flat_map(|&r| Operation::ALL.iter().map(move |&o| (r, o)))
+            .collect();
+        let may = |role| {
+            let rules = bundle(role);
+            let allowed = all.iter().filter(|(r, o)| decide(&rules, *o, *r, "x"));
+            allowed.copied().collect::<Vec<_>>()
+        };
+        assert_eq!(may("admin"), all);
+        let write = [(Topic, Write), (Topic, Describe)];
+        let transact = [(TransactionalId, Write), (TransactionalId, Describe)];
+        assert_eq!(may("producer"), [write, transact].concat());
+        let read = [(Topic, Read), (Topic, Describe)];
+        assert_eq!(may("reader"), read);
+        assert_eq!(may("consumer"), [read, [(Group, Read), (Group, Describe)]].concat());
+        assert!(may("billing").is_empty() && may("").is_empty());
+    }
+
+    #[test]
     fn patterns() {
         let prefix = [rule("allow", "read", "prefix", "orders-")];
         assert!(
