@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${FUZZ_SECONDS:-60}
-targets=(messages batch encrypted)
+targets=(messages batch encrypted auth)
 
 missing() {
     echo "fuzz: $1 is missing; install it with: $2" >&2

@@ -8,6 +8,15 @@ import pathlib
 HERE = pathlib.Path(__file__).parent
 WIRE = HERE.parent / "conformance" / "wire"
 LARGEST = 64 << 10
+# Exchanges: flags, then messages with a byte 0 between them.
+AUTH = [
+    b"\x00n,,n=ada,r=abc\0c=biws,r=abc,p=" + b"A" * 43 + b"=",
+    b"\x02n,,n=ada,r=abc\0c=biws,r=,p=" + b"A" * 43 + b"=",
+    b"\x03p=tls-exporter,,n=ada,r=abc\0c=biws,r=,p=" + b"A" * 43 + b"=",
+    b"\x01y,a=a=2Cb,n=a=2Cb,r=x,e=1",
+    b"\x00r=Y2hhbGxlbmdlfresh,s=c2FsdA==,i=4096",
+    b"\0ada\0secret",
+]
 
 
 def frame_of(parts) -> bytes:
@@ -44,6 +53,10 @@ def main() -> None:
         header = bytes.fromhex(dict(sealed["headers"]).get("flymq.enc") or "")
         value = sealed["value"]
         write("encrypted", bytes([value is None, len(header)]) + header + bytes.fromhex(value or ""))
+
+
+    for seed in AUTH:
+        write("auth", seed)
 
 
 if __name__ == "__main__":

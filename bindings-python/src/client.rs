@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flymq_core::{Client, Config, FetchOptions, NewTopic, OffsetSpec, Pem, TlsConfig, TlsVersion};
+use flymq_core::config::read_password;
+use flymq_core::{
+    Client, Config, FetchOptions, NewTopic, OffsetSpec, Password, Pem, TlsConfig, TlsVersion,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -80,8 +83,30 @@ impl Through<'_> {
             Some(Through::Addresses(addresses)) => Some(addresses),
             None => None,
         };
-        Ok(Arc::new(Connected::new(py, config(addresses, None, None)?)?))
+        Ok(Arc::new(Connected::new(
+            py,
+            with_user(config(addresses, None, None)?, None, None, None)?,
+        )?))
     }
+}
+
+/// The options with the user's name and password: those given, else those of the environment.
+pub fn with_user(
+    mut config: Config,
+    username: Option<String>,
+    password: Option<String>,
+    password_file: Option<PathBuf>,
+) -> PyResult<Config> {
+    config.username = username.or(config.username);
+    config.password = match (password, password_file) {
+        (Some(_), Some(_)) => {
+            return Err(PyValueError::new_err("give password or password_file, not both"));
+        }
+        (Some(password), None) => Some(Password::new(password)),
+        (None, Some(file)) => Some(read_password(&file).map_err(errors::from_core)?),
+        (None, None) => None,
+    };
+    config.or_environment().map_err(errors::from_core)
 }
 
 /// A client of a FlyMQ broker, or of several that serve the same data.
@@ -106,6 +131,12 @@ impl Through<'_> {
 /// `refuse_plain` refuses records that are not encrypted. With `decrypt=False` encrypted records are
 /// returned as they are stored.
 ///
+/// `username` with `password`, or with `password_file` whose first line it is, logs in; without them
+/// FLYMQ_USERNAME, FLYMQ_PASSWORD and FLYMQ_PASSWORD_FILE count. `sasl_mechanism` is "auto",
+/// "SCRAM-SHA-256", "PLAIN" or "EXTERNAL"; `allow_plain_without_tls` sends the password itself even
+/// where others may read it, if the broker takes nothing else. AuthFailedError says that the broker
+/// does not accept them.
+///
 /// One client is enough for a program: it may be used from any number of threads. `close()`, which
 /// leaving a `with` block calls, ends it; calls after that raise ClosedError. A child of `fork`
 /// gets ForkError and opens its own.
@@ -123,7 +154,7 @@ impl FlyMQClient {
 #[pymethods]
 impl FlyMQClient {
     #[new]
-    #[pyo3(signature = (addresses=None, *, client_id=None, transactional_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None, encryption_key=None, encryption_keyring=None, encrypt_headers=false, refuse_plain=false, decrypt=true))]
+    #[pyo3(signature = (addresses=None, *, client_id=None, transactional_id=None, connect_timeout=None, request_timeout=None, tls_enabled=None, tls_ca_file=None, tls_ca_pem=None, tls_server_name=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_min_version=None, tls_insecure_skip_verify=None, encryption_key=None, encryption_keyring=None, encrypt_headers=false, refuse_plain=false, decrypt=true, username=None, password=None, password_file=None, sasl_mechanism=None, allow_plain_without_tls=None))]
     fn new(
         py: Python<'_>,
         addresses: Option<Addresses>,
@@ -146,8 +177,20 @@ impl FlyMQClient {
         encrypt_headers: bool,
         refuse_plain: bool,
         decrypt: bool,
+        username: Option<String>,
+        password: Option<String>,
+        password_file: Option<PathBuf>,
+        sasl_mechanism: Option<&str>,
+        allow_plain_without_tls: Option<bool>,
     ) -> PyResult<Self> {
-        let mut config = config(addresses, encryption_key, encryption_keyring)?;
+        let config = config(addresses, encryption_key, encryption_keyring)?;
+        let mut config = with_user(config, username, password, password_file)?;
+        if let Some(mechanism) = sasl_mechanism {
+            config.sasl_mechanism = mechanism.parse().map_err(errors::from_core)?;
+        }
+        if let Some(allow) = allow_plain_without_tls {
+            config.allow_plain_without_tls = allow;
+        }
         if config.encryption.is_none() && (encrypt_headers || refuse_plain) {
             return Err(PyValueError::new_err(
                 "encrypt_headers and refuse_plain need an encryption_key",
@@ -178,6 +221,12 @@ impl FlyMQClient {
             insecure_skip_verify: tls_insecure_skip_verify.unwrap_or(given.insecure_skip_verify),
         };
         Ok(Self { handle: Handle::new(Connected::new(py, config)?) })
+    }
+
+    /// Return the name of the user that the broker takes this client for.
+    fn whoami(&self, py: Python<'_>) -> PyResult<String> {
+        let this = self.handle.get()?;
+        Ok(this.host.wait(py, this.client.whoami())?.principal)
     }
 
     /// Send one record, wait until it is stored, and return its offset.

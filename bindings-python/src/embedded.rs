@@ -1,11 +1,15 @@
 //! A broker inside the Python process.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flymq_broker::{Broker, ClientAuth, Config, Durability, Pem, TlsConfig, TlsVersion};
+use flymq_broker::{
+    AuthConfig, Broker, ClientAuth, Config, Durability, InitialUser, Pem, TlsConfig, TlsVersion,
+};
+use flymq_core::Password;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -26,7 +30,8 @@ const THREADS: usize = 2;
 /// it keeps its data in a temporary folder and removes that on close; with it the data stays, for
 /// the next broker on the same folder. Port 0 takes a free port; read `address`. With durability
 /// "fsync" a record is acknowledged once it is on the disk, with "os" once the operating system
-/// has it.
+/// has it. With `users`, a mapping of names to passwords, clients have to log in as one of them; each
+/// may do everything. Users that `data_dir` has already keep their passwords and rights.
 ///
 /// With `tls_cert_file` and `tls_key_file` it takes connections within TLS only. With
 /// `tls_client_ca_file` clients must show a certificate that one of these has signed, unless
@@ -50,15 +55,26 @@ struct Parts {
     temporary: Option<TempDir>,
 }
 
+/// Authentication with these users as administrators.
+fn auth(users: BTreeMap<String, String>) -> AuthConfig {
+    let user = |(name, password)| InitialUser {
+        name,
+        password: Password::new(password),
+        roles: vec!["admin".to_owned()],
+    };
+    AuthConfig { users: users.into_iter().map(user).collect(), ..AuthConfig::default() }
+}
+
 #[pymethods]
 impl EmbeddedBroker {
     #[new]
-    #[pyo3(signature = (data_dir=None, port=0, durability="fsync", *, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_client_ca_file=None, tls_client_ca_pem=None, tls_client_auth=None, tls_min_version="1.2"))]
+    #[pyo3(signature = (data_dir=None, port=0, durability="fsync", *, users=None, tls_cert_file=None, tls_cert_pem=None, tls_key_file=None, tls_key_pem=None, tls_client_ca_file=None, tls_client_ca_pem=None, tls_client_auth=None, tls_min_version="1.2"))]
     fn new(
         py: Python<'_>,
         data_dir: Option<PathBuf>,
         port: u16,
         durability: &str,
+        users: Option<BTreeMap<String, String>>,
         tls_cert_file: Option<PathBuf>,
         tls_cert_pem: Option<Data>,
         tls_key_file: Option<PathBuf>,
@@ -110,6 +126,7 @@ impl EmbeddedBroker {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
             durability,
             tls,
+            auth: users.map(auth),
             ..Config::default()
         };
         let host = Host::new(THREADS)?;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::AuthConfig;
 use crate::tls::TlsConfig;
 
 /// When a produce is acknowledged.
@@ -60,6 +61,8 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// How many members a consumer group may have. Default 10,000.
     pub max_group_members: usize,
+    /// Who may use the broker; `None` for everybody and everything, which is the default.
+    pub auth: Option<AuthConfig>,
 }
 
 impl Default for Config {
@@ -83,6 +86,7 @@ impl Default for Config {
             transactional_id_expiry: Duration::from_secs(7 * 24 * 3600),
             heartbeat_interval: Duration::from_secs(1),
             max_group_members: 10_000,
+            auth: None,
         }
     }
 }

@@ -6,10 +6,10 @@ use flymq_protocol::{ErrorCode, OpCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::access::{self, Access, Guarded, SessionAccess};
 use crate::budget::Room;
 use crate::engine::{Client, Reply};
 use crate::server::Shared;
-use crate::tls::PeerIdentity;
 use crate::{Result, now_ms};
 
 /// A response on its way out, with what it keeps of the budget until it is sent.
@@ -29,12 +29,13 @@ pub struct SessionState {
     pub greeted: bool,
     pub nonce: [u8; 32],
     pub client: Client,
-    /// Who the client's certificate says it is, if it showed one.
-    pub peer: Option<PeerIdentity>,
+    pub access: SessionAccess,
 }
 
 /// The mechanism for sessions that need no authentication.
 const ANONYMOUS: &str = "ANONYMOUS";
+/// Who they belong to.
+const NOBODY: &str = "anonymous";
 
 /// Answers one frame. `room` is what the request takes of the budget; it is given back once the
 /// request is answered.
@@ -66,39 +67,93 @@ pub fn dispatch(
     if shared.is_stopping() && op != OpCode::Hello && op != OpCode::Ping {
         return refuse(id, ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping"));
     }
+    if let Some(access) = &shared.access
+        && let Err(error) = state.access.enter(access, op)
+    {
+        return refuse(id, error);
+    }
     let engine = &shared.engine;
+    macro_rules! guarded {
+        ($operate:expr) => {
+            guarded(shared, state, frame, room, $operate)
+        };
+    }
     match op {
         OpCode::Hello => answer(frame, room, |request| hello(shared, state, request)),
-        OpCode::Auth => answer(frame, room, auth),
+        OpCode::Auth => answer(frame, room, |request| auth(shared, state, request)),
         OpCode::Ping => answer(frame, room, |PingRequest {}| {
             Reply::Ready(Ok(PingResponse { time_ms: now_ms() }))
         }),
-        OpCode::Produce => answer(frame, room, |request| engine.produce(request)),
-        OpCode::Consume => answer(frame, room, |request| engine.consume(request)),
-        OpCode::Fetch => fetch(shared, frame),
-        OpCode::ListOffsets => answer(frame, room, |request| engine.list_offsets(request)),
-        OpCode::InitProducer => answer(frame, room, |request| engine.init_producer(request)),
-        OpCode::CreateTopic => answer(frame, room, |request| engine.create_topic(request)),
-        OpCode::DeleteTopic => answer(frame, room, |request| engine.delete_topic(request)),
-        OpCode::ListTopics => answer(frame, room, |ListTopicsRequest {}| engine.list_topics()),
-        OpCode::Metadata => answer(frame, room, |request| metadata(shared, request)),
-        OpCode::AddPartitions => answer(frame, room, |request| engine.add_partitions(request)),
-        OpCode::DescribeTopic => answer(frame, room, |request| engine.describe_topic(request)),
-        OpCode::AlterTopic => answer(frame, room, |request| engine.alter_topic(request)),
+        OpCode::Whoami => answer(frame, room, |WhoamiRequest {}| whoami(shared, state)),
+        OpCode::Produce => guarded!(|request| engine.produce(request)),
+        OpCode::Consume => guarded!(|request| engine.consume(request)),
+        OpCode::Fetch => fetch(shared, state, frame),
+        OpCode::ListOffsets => guarded!(|request| engine.list_offsets(request)),
+        OpCode::InitProducer => guarded!(|request| engine.init_producer(request)),
+        OpCode::CreateTopic => guarded!(|request| engine.create_topic(request)),
+        OpCode::DeleteTopic => guarded!(|request| engine.delete_topic(request)),
+        OpCode::ListTopics => guarded!(|ListTopicsRequest {}| engine.list_topics()),
+        OpCode::Metadata => guarded!(|request| metadata(shared, request)),
+        OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
+        OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
+        OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
         OpCode::Subscribe => {
-            answer(frame, room, |request| engine.subscribe(request, state.client.clone()))
+            let client = state.client.clone();
+            guarded!(|request| engine.subscribe(request, client))
         }
-        OpCode::Heartbeat => answer(frame, room, |request| engine.heartbeat(request)),
-        OpCode::Leave => answer(frame, room, |request| engine.leave(request)),
-        OpCode::Commit => answer(frame, room, |request| engine.commit(request)),
-        OpCode::Committed => answer(frame, room, |request| engine.committed(request)),
-        OpCode::ListGroups => answer(frame, room, |ListGroupsRequest {}| engine.list_groups()),
-        OpCode::DescribeGroup => answer(frame, room, |request| engine.describe_group(request)),
-        OpCode::DeleteGroup => answer(frame, room, |request| engine.delete_group(request)),
-        OpCode::BeginTxn => answer(frame, room, |request| engine.begin_txn(request)),
-        OpCode::CommitTxn => answer(frame, room, |request| engine.commit_txn(request)),
-        OpCode::AbortTxn => answer(frame, room, |request| engine.abort_txn(request)),
-        OpCode::TxnOffsets => answer(frame, room, |request| engine.txn_offsets(request)),
+        OpCode::Heartbeat => guarded!(|request| engine.heartbeat(request)),
+        OpCode::Leave => guarded!(|request| engine.leave(request)),
+        OpCode::Commit => guarded!(|request| engine.commit(request)),
+        OpCode::Committed => guarded!(|request| engine.committed(request)),
+        OpCode::ListGroups => guarded!(|ListGroupsRequest {}| engine.list_groups()),
+        OpCode::DescribeGroup => guarded!(|request| engine.describe_group(request)),
+        OpCode::DeleteGroup => guarded!(|request| engine.delete_group(request)),
+        OpCode::BeginTxn => guarded!(|request| engine.begin_txn(request)),
+        OpCode::CommitTxn => guarded!(|request| engine.commit_txn(request)),
+        OpCode::AbortTxn => guarded!(|request| engine.abort_txn(request)),
+        OpCode::TxnOffsets => guarded!(|request| engine.txn_offsets(request)),
+        OpCode::UpsertUser
+        | OpCode::DeleteUser
+        | OpCode::ListUsers
+        | OpCode::AddAcls
+        | OpCode::RemoveAcls
+        | OpCode::ListAcls
+            if shared.access.is_none() =>
+        {
+            refuse(id, not_offered(op))
+        }
+        OpCode::UpsertUser => guarded!(|request| administer(shared, request, Access::upsert_user)),
+        OpCode::DeleteUser => guarded!(|request| administer(shared, request, Access::delete_user)),
+        OpCode::ListUsers => {
+            guarded!(|request| administer(shared, request, |access, r| Ok(access.list_users(r))))
+        }
+        OpCode::AddAcls => guarded!(|request| administer(shared, request, Access::add_acls)),
+        OpCode::RemoveAcls => guarded!(|request| administer(shared, request, Access::remove_acls)),
+        OpCode::ListAcls => {
+            guarded!(|request| administer(shared, request, |access, r| Ok(access.list_acls(r))))
+        }
+    }
+}
+
+fn not_offered(op: OpCode) -> ProtocolError {
+    ProtocolError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("this broker does not offer {}", op.name()),
+    )
+}
+
+/// Changes or lists users and rules.
+fn administer<R: Request + Send + 'static>(
+    shared: &Shared,
+    request: R,
+    operate: fn(&Access, R) -> Result<R::Response>,
+) -> Reply<R::Response>
+where
+    R::Response: Send + 'static,
+{
+    match shared.access.clone() {
+        Some(access) => Reply::blocking(move || operate(&access, request)),
+        None => Reply::Ready(Err(not_offered(R::OPCODE))),
     }
 }
 
@@ -118,6 +173,7 @@ fn encode<R: Request>(id: u64, result: Result<R::Response>) -> EncodedFrame {
         .unwrap_or_else(|error| error_frame(id, &error))
 }
 
+/// Answers a request that needs no permission.
 fn answer<R: Request>(
     frame: Frame,
     room: Option<Room>,
@@ -146,15 +202,46 @@ where
     }
 }
 
-fn fetch(shared: &Shared, frame: Frame) -> Answer {
+/// Answers a request as far as it is permitted.
+fn guarded<R: Guarded>(
+    shared: &Shared,
+    state: &mut SessionState,
+    frame: Frame,
+    room: Option<Room>,
+    operate: impl FnOnce(R) -> Reply<R::Response>,
+) -> Answer
+where
+    R::Response: Send + 'static,
+{
+    answer(frame, room, |mut request: R| {
+        let checked = match state.access.check(shared.access.as_ref(), &mut request) {
+            Ok(checked) => checked,
+            Err(error) => return Reply::Ready(Err(error)),
+        };
+        match operate(request) {
+            Reply::Ready(result) => Reply::Ready(result.map(|response| checked.finish(response))),
+            Reply::Later(future) => {
+                Reply::Later(async move { Ok(checked.finish(future.await?)) }.boxed())
+            }
+        }
+    })
+}
+
+/// As [`guarded`], for an answer that keeps its room in the budget until it is sent.
+fn fetch(shared: &Shared, state: &mut SessionState, frame: Frame) -> Answer {
     let id = frame.id;
-    let request = match frame.decode() {
-        Ok(request) => request,
+    let request = frame.decode().and_then(|mut request: FetchRequest| {
+        let checked = state.access.check(shared.access.as_ref(), &mut request)?;
+        Ok((request, checked))
+    });
+    let (request, checked) = match request {
+        Ok(checked) => checked,
         Err(error) => return refuse(id, error),
     };
     let finish = move |result: Result<crate::engine::Fetched>| match result {
         Ok(fetched) => {
-            Outgoing { frame: encode::<FetchRequest>(id, Ok(fetched.response)), room: fetched.room }
+            let response = checked.finish(fetched.response);
+            Outgoing { frame: encode::<FetchRequest>(id, Ok(response)), room: fetched.room }
         }
         Err(error) => Outgoing { frame: error_frame(id, &error), room: None },
     };
@@ -174,27 +261,38 @@ fn hello(shared: &Shared, state: &mut SessionState, request: HelloRequest) -> Re
         }
     }
     state.greeted = true;
-    let (client_id, software) = (request.client_id, request.software);
-    let subject = state.peer.as_ref().map(|peer| peer.subject.as_str());
+    state.client.client_id = request.client_id;
+    let mut features = shared.engine.features();
+    let mechanisms = match &shared.access {
+        Some(access) => {
+            features.push("access".to_owned());
+            access.mechanisms(state.access.peer())
+        }
+        None => vec![ANONYMOUS],
+    };
+    let (client_id, software) = (&state.client.client_id, request.software);
+    let subject = state.access.peer().certificate.as_deref();
     tracing::debug!(client_id, software, subject, "session opened");
-    state.client.client_id = client_id;
     Reply::Ready(Ok(HelloResponse {
         cluster_id: shared.engine.cluster_id(),
         broker_version: env!("CARGO_PKG_VERSION").to_owned(),
-        auth_required: false,
-        mechanisms: vec![ANONYMOUS.to_owned()],
+        auth_required: shared.access.is_some(),
+        mechanisms: mechanisms.into_iter().map(str::to_owned).collect(),
         nonce: state.nonce.to_vec().into(),
         max_frame_bytes: u32::try_from(shared.config.max_frame_bytes).unwrap_or(u32::MAX),
-        features: shared.engine.features(),
+        features,
     }))
 }
 
-fn auth(request: AuthRequest) -> Reply<AuthResponse> {
+fn auth(shared: &Shared, state: &SessionState, request: AuthRequest) -> Reply<AuthResponse> {
+    if let Some(access) = &shared.access {
+        return access::auth(access, &state.access, &state.nonce, request);
+    }
     Reply::Ready(if request.mechanism == ANONYMOUS {
         Ok(AuthResponse {
             done: true,
             data: Default::default(),
-            principal: "anonymous".to_owned(),
+            principal: NOBODY.to_owned(),
             session_lifetime_ms: 0,
         })
     } else {
@@ -205,6 +303,17 @@ fn auth(request: AuthRequest) -> Reply<AuthResponse> {
                 crate::topic::shorten(&request.mechanism)
             ),
         ))
+    })
+}
+
+fn whoami(shared: &Shared, state: &mut SessionState) -> Reply<WhoamiResponse> {
+    Reply::Ready(match &shared.access {
+        Some(access) => state.access.whoami(access),
+        None => Ok(WhoamiResponse {
+            principal: NOBODY.to_owned(),
+            mechanism: ANONYMOUS.to_owned(),
+            ..Default::default()
+        }),
     })
 }
 

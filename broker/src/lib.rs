@@ -8,6 +8,7 @@
 //! | `transport` | a connection's bytes, plain or within TLS |
 //! | `session` | one connection: frames in, answers out, limits |
 //! | `dispatch` | operation → engine call → response |
+//! | [`access`] | who may use the broker, and for what |
 //! | `budget` | the bytes that all connections together may have in flight |
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
@@ -30,6 +31,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod budget;
 pub mod config;
 mod dispatch;
@@ -42,6 +44,7 @@ pub mod tls;
 pub mod topic;
 mod transport;
 
+pub use access::{Access, AuthConfig, InitialUser};
 pub use config::{Config, Durability};
 pub use flymq_protocol::{ErrorCode, ProtocolError};
 pub use server::Broker;

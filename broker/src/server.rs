@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::Result;
+use crate::access::Access;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::embedded::EmbeddedEngine;
@@ -23,6 +24,8 @@ use crate::transport::Transport;
 pub(crate) struct Shared {
     pub config: Config,
     pub engine: Arc<dyn Engine>,
+    /// Users and rules; `None` where everybody may do everything.
+    pub access: Option<Arc<Access>>,
     pub budget: Budget,
     pub local_addr: SocketAddr,
     pub tls: Option<Arc<Tls>>,
@@ -85,18 +88,20 @@ impl Broker {
         let opening = (config.clone(), budget.clone());
         let open = move || {
             let tls = opening.0.tls.clone().map(Tls::open).transpose()?;
-            Ok((tls.map(Arc::new), EmbeddedEngine::open(&opening.0, opening.1)?))
+            let access = open_access(&opening.0)?;
+            Ok((tls.map(Arc::new), access, EmbeddedEngine::open(&opening.0, opening.1)?))
         };
-        let (tls, embedded) = tokio::task::spawn_blocking(open)
+        let (tls, access, embedded) = tokio::task::spawn_blocking(open)
             .await
             .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
-        if let Some(warning) = exposure(local_addr, tls.is_some()) {
+        if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
         let embedded = Arc::new(embedded);
         let sessions = Arc::new(Semaphore::new(config.max_connections));
         let shared = Arc::new(Shared {
             engine: embedded.clone(),
+            access,
             budget,
             local_addr,
             tls,
@@ -145,6 +150,16 @@ impl Drop for Broker {
         self.shared.stopping.send_replace(true);
         self.embedded.stop();
     }
+}
+
+fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
+    let Some(auth) = &config.auth else {
+        if Access::exists(&config.data_dir) {
+            tracing::warn!("the data folder has users, but authentication is off");
+        }
+        return Ok(None);
+    };
+    Access::open(&config.data_dir, auth.clone()).map(|access| Some(Arc::new(access)))
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaphore>) {
@@ -209,12 +224,19 @@ fn admit(
 }
 
 /// What an operator should know of a broker that others than this machine can reach.
-fn exposure(address: SocketAddr, tls: bool) -> Option<&'static str> {
-    match (address.ip().is_loopback(), tls) {
-        (true, _) => None,
-        (false, true) => Some(
+fn exposure(address: SocketAddr, tls: bool, access: bool) -> Option<&'static str> {
+    if address.ip().is_loopback() {
+        return None;
+    }
+    match (tls, access) {
+        (true, true) => None,
+        (true, false) => Some(
             "this address can be reached from other machines, and there is no authentication: \
              whoever reaches it may read and write everything",
+        ),
+        (false, true) => Some(
+            "this address can be reached from other machines without TLS: others on the way may \
+             read and change what is sent",
         ),
         (false, false) => Some(
             "this address can be reached from other machines, with neither TLS nor authentication: \
@@ -252,12 +274,15 @@ mod tests {
 
     #[test]
     fn who_listens_beyond_loopback_unprotected_is_warned() {
-        let warning = |address: &str, tls| exposure(address.parse().unwrap(), tls);
-        assert_eq!(warning("127.0.0.1:1", false), None);
-        assert_eq!(warning("[::1]:1", false), None);
+        let warning = |address: &str, tls, access| exposure(address.parse().unwrap(), tls, access);
+        assert_eq!(warning("127.0.0.1:1", false, false), None);
+        assert_eq!(warning("[::1]:1", false, false), None);
         for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
-            assert!(warning(address, false).unwrap().contains("neither TLS nor authentication"));
-            assert!(warning(address, true).unwrap().contains("no authentication"));
+            let told = |tls, access| warning(address, tls, access).unwrap();
+            assert!(told(false, false).contains("neither TLS nor authentication"));
+            assert!(told(true, false).contains("no authentication"));
+            assert!(told(false, true).contains("without TLS"));
+            assert_eq!(warning(address, true, true), None);
         }
     }
 }

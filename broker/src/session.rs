@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
+use crate::access::{Peer, SessionAccess};
 use crate::budget::Room;
 use crate::dispatch::{Answer, Outgoing, SessionState, dispatch, refuse};
 use crate::engine::Client;
@@ -33,7 +35,7 @@ const FREE_OF_BUDGET: usize = 4096;
 const IDLE_BUFFER: usize = 2048;
 /// How much is read at a time where no longer frame is known to come.
 const READ_AHEAD: usize = 64 << 10;
-/// The longest payload that is taken before HELLO.
+/// The longest payload that is taken before HELLO, and before AUTH where that is needed.
 const STRANGER_FRAME: usize = 64 << 10;
 /// Bytes a second at which a frame must come in once its time is up.
 const LEAST_RATE: u64 = 64 << 10;
@@ -52,7 +54,7 @@ pub struct Session {
     /// Room that answers in `output` take until they are written.
     held: Vec<Room>,
     pending: FuturesUnordered<BoxFuture<'static, Outgoing>>,
-    /// By when HELLO, or the rest of a frame, must have come.
+    /// By when HELLO and AUTH, or the rest of a frame, must have come.
     deadline: Option<Instant>,
 }
 
@@ -68,11 +70,25 @@ enum Step {
 
 impl Session {
     pub fn new(stream: Transport, peer: Option<PeerIdentity>, shared: Arc<Shared>) -> Self {
-        let address = stream.peer_addr().map_or_else(|_| String::new(), |a| a.to_string());
-        let client = Client { client_id: String::new(), address };
+        let address = stream.peer_addr().ok();
+        let client = Client {
+            client_id: String::new(),
+            address: address.map_or_else(String::new, |address| address.to_string()),
+        };
+        let peer = Peer {
+            address: address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip()),
+            encrypted: matches!(stream, Transport::Tls(_)),
+            certificate: peer.map(|peer| peer.subject),
+            binding: stream.binding(),
+        };
         Self {
             stream,
-            state: SessionState { greeted: false, nonce: rand::random(), client, peer },
+            state: SessionState {
+                greeted: false,
+                nonce: rand::random(),
+                client,
+                access: SessionAccess::new(peer),
+            },
             input: BytesMut::with_capacity(IDLE_BUFFER),
             output: VecDeque::new(),
             held: Vec::new(),
@@ -132,6 +148,10 @@ impl Session {
             if *stopping.borrow() && self.pending.is_empty() {
                 return Ok(());
             }
+            if self.state.access.is_over() {
+                linger(&mut self.stream).await;
+                return Ok(());
+            }
             let may_read = self.pending.len() < MAX_PENDING;
             let deadline = self.deadline;
             tokio::select! {
@@ -150,10 +170,15 @@ impl Session {
                 }
                 _ = stopping.changed() => {}
                 () = sleep_until(deadline) => {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "HELLO or a frame did not come in time"));
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "HELLO, AUTH or a frame did not come in time"));
                 }
             }
         }
+    }
+
+    /// Whether whoever is on the other end may use the broker, which is then more patient.
+    fn is_admitted(&self) -> bool {
+        self.state.greeted && (self.shared.access.is_none() || self.state.access.is_admitted())
     }
 
     /// Takes the next frame out of the input, if it is there. An error means that the framing is
@@ -163,7 +188,7 @@ impl Session {
             self.rest();
             return Ok(Step::NeedsInput);
         };
-        let limit = match self.state.greeted {
+        let limit = match self.is_admitted() {
             true => self.shared.config.max_frame_bytes,
             false => self.shared.config.max_frame_bytes.min(STRANGER_FRAME),
         };
@@ -182,7 +207,7 @@ impl Session {
             }
             return Ok(Step::NeedsInput);
         }
-        if self.state.greeted {
+        if self.is_admitted() {
             self.deadline = None;
         }
         self.input.advance(HEADER_LEN);
@@ -198,7 +223,8 @@ impl Session {
 
     /// Gives a long frame more time as it comes in, at the least rate that is put up with.
     fn extend_deadline(&mut self, read: usize) {
-        if let Some(deadline) = self.deadline.as_mut().filter(|_| self.state.greeted) {
+        let admitted = self.is_admitted();
+        if let Some(deadline) = self.deadline.as_mut().filter(|_| admitted) {
             *deadline += Duration::from_micros(read as u64 * 1_000_000 / LEAST_RATE);
         }
     }
@@ -206,7 +232,7 @@ impl Session {
     /// Between frames a connection keeps little memory.
     fn rest(&mut self) {
         if self.input.is_empty() {
-            if self.state.greeted {
+            if self.is_admitted() {
                 self.deadline = None;
             }
             if self.input.capacity() > READ_AHEAD {

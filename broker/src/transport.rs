@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
+
+use flymq_auth::scram::ChannelBinding;
 
 /// What a session reads from and writes to.
 pub(crate) enum Transport {
@@ -23,6 +26,16 @@ impl Transport {
             Self::Plain(stream) => stream.peer_addr(),
             Self::Tls(stream) => stream.get_ref().0.peer_addr(),
         }
+    }
+
+    /// What identifies the TLS connection to both of its ends and to nobody between them.
+    pub fn binding(&self) -> Option<ChannelBinding> {
+        let Self::Tls(stream) = self else { return None };
+        let (_, connection) = stream.get_ref();
+        let is_1_3 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        ChannelBinding::tls_exporter(is_1_3, |label| {
+            connection.export_keying_material([0; 32], label, None).ok()
+        })
     }
 }
 

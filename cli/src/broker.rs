@@ -4,7 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use flymq_broker::{Broker, ClientAuth, Config, Durability, Pem, TlsConfig, TlsVersion};
+use flymq_broker::{
+    AuthConfig, Broker, ClientAuth, Config, Durability, InitialUser, Pem, TlsConfig, TlsVersion,
+};
+use flymq_core::config::read_password;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{BrokerOptions, ClientAuthArg, DurabilityArg, ServerOptions, TlsVersionArg};
@@ -14,6 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()> {
     let config = Config {
         tls: tls(&options, server)?,
+        auth: auth(&options, server.allow_plain_without_tls)?,
         data_dir: options.data_dir,
         listen: options.listen,
         advertised_host: options.advertised_host,
@@ -77,4 +81,28 @@ fn tls(options: &BrokerOptions, server: &ServerOptions) -> anyhow::Result<Option
         tls.min_version = TlsVersion::V1_3;
     }
     Ok(Some(tls))
+}
+
+/// Authentication as the options want it.
+fn auth(
+    options: &BrokerOptions,
+    allow_plain_without_tls: bool,
+) -> anyhow::Result<Option<AuthConfig>> {
+    if !options.auth {
+        return Ok(None);
+    }
+    let mut users = Vec::new();
+    if let (Some(name), Some(file)) =
+        (&options.bootstrap_admin, &options.bootstrap_admin_password_file)
+    {
+        let (name, password) = (name.clone(), read_password(file)?);
+        users.push(InitialUser { name, password, roles: vec!["admin".to_owned()] });
+    }
+    let lifetime = Duration::from_millis(options.session_lifetime_ms);
+    Ok(Some(AuthConfig {
+        session_lifetime: Some(lifetime).filter(|lifetime| !lifetime.is_zero()),
+        allow_plain_without_tls,
+        users,
+        ..AuthConfig::default()
+    }))
 }

@@ -7,6 +7,7 @@
 //! | `produce`, `lines`, `progress` | `flymq produce`: standard input or a file, line by line |
 //! | `consume`, `reader`, `member`, `message` | `flymq consume`: where to begin and end, groups, how records look |
 //! | `topic`, `group` | `flymq topic`, `flymq group` |
+//! | `access` | `flymq user`, `flymq acl`, `flymq whoami` |
 //! | `certs` | `flymq certs` |
 //! | `key` | `flymq key`, and which keys commands use |
 //! | `health` | `flymq health` |
@@ -18,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod args;
 mod bench;
 mod broker;
@@ -65,6 +67,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Consume(options) => consume::run(&server, options),
         Command::Topic(command) => topic::run(&server, command),
         Command::Group(command) => group::run(&server, command),
+        Command::User(command) => access::user(&server, command),
+        Command::Acl(command) => access::acl(&server, command),
+        Command::Whoami { format } => access::whoami(&server, format),
         Command::Certs(command) => certs::run(command),
         Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&server, command),

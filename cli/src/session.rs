@@ -1,10 +1,13 @@
 //! The runtime and the client that commands run with.
 
 use std::future::Future;
+use std::io::{IsTerminal, stdin};
 
 use anyhow::Context;
+use flymq_core::config::read_password;
 use flymq_core::{Client, Config};
 
+use crate::access;
 use crate::args::ServerOptions;
 
 /// Runs a command's work with a client that is connected.
@@ -36,6 +39,17 @@ pub fn config(server: &ServerOptions) -> anyhow::Result<Config> {
     let mut config = server.config()?;
     if config.client_id == Config::default().client_id {
         config.client_id = "flymq-cli".to_owned();
+    }
+    if let Some(user) = &server.user {
+        config.username = Some(user.clone());
+    }
+    if let Some(file) = &server.password_file {
+        config.password = Some(read_password(file)?);
+    }
+    config.allow_plain_without_tls |= server.allow_plain_without_tls;
+    let mut config = config.or_environment()?;
+    if let (Some(user), None, true) = (&config.username, &config.password, stdin().is_terminal()) {
+        config.password = Some(access::ask(&format!("Password of {user}: "))?);
     }
     Ok(config)
 }

@@ -42,6 +42,13 @@ OPCODES = {
     "HELLO": 0x30,
     "AUTH": 0x31,
     "PING": 0x32,
+    "UPSERT_USER": 0x33,
+    "DELETE_USER": 0x34,
+    "LIST_USERS": 0x35,
+    "ADD_ACLS": 0x36,
+    "REMOVE_ACLS": 0x37,
+    "LIST_ACLS": 0x38,
+    "WHOAMI": 0x39,
 }
 LATEST, EARLIEST = -1, -2
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1

@@ -23,6 +23,7 @@ BY_FEATURE = {
         "DELETE_GROUP",
     ],
     "transactions": ["BEGIN_TXN", "COMMIT_TXN", "ABORT_TXN", "TXN_OFFSETS"],
+    "access": ["UPSERT_USER", "DELETE_USER", "LIST_USERS", "ADD_ACLS", "REMOVE_ACLS", "LIST_ACLS"],
 }
 
 
@@ -35,6 +36,7 @@ def test_handshake(connection):
     assert challenge["cluster_id"] and challenge["broker_version"]
     answer = connection.call("AUTH", mechanism="ANONYMOUS", data=b"")
     assert answer["done"] is True and answer["principal"]
+    assert connection.call("WHOAMI")["principal"] == answer["principal"]
     assert abs(connection.call("PING")["time_ms"] - raw.now()) < 60_000
 
 

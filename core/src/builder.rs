@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flymq_auth::Password;
+
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Config, Mechanism};
 use crate::encryption::{Encryption, EncryptionKey, Keyring};
 use crate::error::Result;
 use crate::tls::{Pem, TlsVersion};
@@ -138,12 +140,32 @@ impl ClientBuilder {
         self.with(|config| config.decrypt = decrypt)
     }
 
+    /// Who to log in as, with a password. Nobody by default.
+    pub fn credentials(self, username: impl Into<String>, password: Password) -> Self {
+        self.with(|config| {
+            config.username = Some(username.into());
+            config.password = Some(password);
+        })
+    }
+
+    /// How to log in. Default [`Mechanism::Auto`]: the best that both sides offer.
+    pub fn sasl_mechanism(self, mechanism: Mechanism) -> Self {
+        self.with(|config| config.sasl_mechanism = mechanism)
+    }
+
+    /// Send the password itself even where others may read it, if the broker takes nothing else.
+    /// Default no.
+    pub fn allow_plain_without_tls(self, allow: bool) -> Self {
+        self.with(|config| config.allow_plain_without_tls = allow)
+    }
+
     /// Connects. Must be called within a tokio runtime, which serves the client from then on.
     ///
     /// # Errors
     ///
     /// INVALID_ARGUMENT for addresses or options that are not valid; CONNECT_FAILED if no broker
-    /// answers within the connect time-out; TLS_FAILED; TLS_REQUIRED; AUTH_REQUIRED.
+    /// answers within the connect time-out; TLS_FAILED; TLS_REQUIRED; AUTH_REQUIRED, AUTH_FAILED,
+    /// UNSUPPORTED_MECHANISM.
     pub async fn connect(self) -> Result<Client> {
         Client::with_config(self.config?).await
     }

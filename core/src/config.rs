@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use flymq_auth::Password;
+
 use crate::encryption::Encryption;
 use crate::error::{Error, Result};
 use crate::tls::TlsConfig;
@@ -36,6 +38,45 @@ pub struct Config {
     /// Whether encrypted records are decrypted. Without a key to do so, reading them is an error then.
     /// Turned off, they are read as they are stored, to be sent on or looked at. Default on.
     pub decrypt: bool,
+    /// Who to log in as; nobody by default.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<Password>,
+    /// How to log in. Default [`Mechanism::Auto`].
+    pub sasl_mechanism: Mechanism,
+    /// Send the password itself even where others may read it, if the broker takes nothing else.
+    /// Default no.
+    pub allow_plain_without_tls: bool,
+}
+
+/// How to log in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mechanism {
+    /// The best that both sides offer.
+    #[default]
+    Auto,
+    /// SCRAM-SHA-256, bound to the TLS connection where that can be.
+    ScramSha256,
+    /// PLAIN: the password itself.
+    Plain,
+    /// EXTERNAL: the TLS client certificate.
+    External,
+}
+
+impl std::str::FromStr for Mechanism {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "SCRAM-SHA-256" => Ok(Self::ScramSha256),
+            "PLAIN" => Ok(Self::Plain),
+            "EXTERNAL" => Ok(Self::External),
+            _ => Err(invalid(format!(
+                "sasl_mechanism is auto, SCRAM-SHA-256, PLAIN or EXTERNAL, not {name:?}"
+            ))),
+        }
+    }
 }
 
 impl Default for Config {
@@ -52,17 +93,23 @@ impl Default for Config {
             tls: TlsConfig::default(),
             encryption: None,
             decrypt: true,
+            username: None,
+            password: None,
+            sasl_mechanism: Mechanism::Auto,
+            allow_plain_without_tls: false,
         }
     }
 }
 
 impl Config {
-    /// Reads `host:port,host2:port2` or `flymq://host:port,host2/?client_id=…&request_timeout_ms=…`.
+    /// Reads `host:port,host2:port2` or `flymq://user@host:port,host2/?client_id=…&…`.
     ///
     /// The options are `client_id`, `transactional_id`, `connect_timeout_ms`, `request_timeout_ms`,
-    /// `backoff_initial_ms`, `backoff_max_ms`, `max_response_bytes`, and those of [`TlsConfig`]:
-    /// `tls_enabled`, `tls_ca_file`, `tls_server_name`, `tls_cert_file`, `tls_key_file`,
-    /// `tls_min_version` and `tls_insecure_skip_verify`. With `flymqs://`, `tls_enabled` is true.
+    /// `backoff_initial_ms`, `backoff_max_ms`, `max_response_bytes`, `sasl_mechanism`,
+    /// `allow_plain_without_tls`, and those of [`TlsConfig`]: `tls_enabled`, `tls_ca_file`,
+    /// `tls_server_name`, `tls_cert_file`, `tls_key_file`, `tls_min_version` and
+    /// `tls_insecure_skip_verify`. With `flymqs://`, `tls_enabled` is true. A password has no place in
+    /// a URL, which ends up in logs and lists of processes.
     ///
     /// ```
     /// use flymq_core::Config;
@@ -74,7 +121,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT for an empty list, a port that is no number, or an unknown option.
+    /// INVALID_ARGUMENT for an empty list, a password, a port that is no number, or an unknown option.
     pub fn parse(addresses: &str) -> Result<Self> {
         let mut config = Self::default();
         let addresses = addresses.trim();
@@ -86,6 +133,19 @@ impl Config {
                 (hosts.trim_end_matches('/'), query)
             }
             None => (addresses, ""),
+        };
+        let hosts = match hosts.rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => {
+                return Err(invalid(
+                    "a URL must not hold a password; give it by option, file or environment"
+                        .to_owned(),
+                ));
+            }
+            Some((user, hosts)) => {
+                config.username = Some(user.to_owned()).filter(|user| !user.is_empty());
+                hosts
+            }
+            None => hosts,
         };
         if hosts.contains("://") || hosts.contains('/') {
             return Err(invalid(format!(
@@ -112,6 +172,25 @@ impl Config {
         Ok(config)
     }
 
+    /// Takes user name and password from the environment where they are not set: FLYMQ_USERNAME;
+    /// FLYMQ_PASSWORD, or the first line of the file that FLYMQ_PASSWORD_FILE names.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if the file cannot be read.
+    pub fn or_environment(mut self) -> Result<Self> {
+        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        self.username = self.username.or_else(|| variable("FLYMQ_USERNAME"));
+        if self.password.is_none() {
+            self.password = match (variable("FLYMQ_PASSWORD"), variable("FLYMQ_PASSWORD_FILE")) {
+                (Some(password), _) => Some(Password::new(password)),
+                (None, Some(file)) => Some(read_password(file.as_ref())?),
+                (None, None) => None,
+            };
+        }
+        Ok(self)
+    }
+
     /// Refuses what cannot work.
     pub(crate) fn check(&self) -> Result<()> {
         if self.bootstrap.is_empty() {
@@ -123,6 +202,12 @@ impl Config {
         let id = self.transactional_id.as_ref();
         if id.is_some_and(|id| !(1..=255).contains(&id.len())) {
             return Err(invalid("transactional_id has 1 to 255 bytes".to_owned()));
+        }
+        if self.username.is_some()
+            && self.password.is_none()
+            && self.sasl_mechanism != Mechanism::External
+        {
+            return Err(invalid("a user name is given, but no password".to_owned()));
         }
         if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
             return Err(invalid("connect_timeout and request_timeout are above 0".to_owned()));
@@ -158,6 +243,12 @@ impl Config {
                     .parse()
                     .map_err(|_| invalid(format!("{key} takes bytes, not {value:?}")))?;
             }
+            "sasl_mechanism" => self.sasl_mechanism = value.parse()?,
+            "allow_plain_without_tls" => {
+                self.allow_plain_without_tls = value
+                    .parse()
+                    .map_err(|_| invalid(format!("{key} takes true or false, not {value:?}")))?;
+            }
             _ => {
                 let known = match key.strip_prefix("tls_") {
                     Some(name) => self.tls.set(name, value)?,
@@ -169,6 +260,20 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+/// The first line of a file.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT if the file cannot be read or begins with an empty line.
+pub fn read_password(file: &std::path::Path) -> Result<Password> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| invalid(format!("cannot read the password file {}: {e}", file.display())))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Password::new(line)),
+        _ => Err(invalid(format!("the password file {} begins with no password", file.display()))),
     }
 }
 
@@ -233,5 +338,38 @@ mod tests {
         assert!(Config::parse("flymq://a?tls_ca_file=/ca").unwrap().check().is_err());
         assert!(Config { bootstrap: Vec::new(), ..Config::default() }.check().is_err());
         assert!(Config::default().check().is_ok());
+    }
+
+    #[test]
+    fn users() {
+        let config = Config::parse("flymq://ada@a,b?sasl_mechanism=PLAIN").unwrap();
+        assert_eq!(config.bootstrap, ["a:9092", "b:9092"]);
+        assert_eq!(config.username.as_deref(), Some("ada"));
+        assert_eq!(config.sasl_mechanism, Mechanism::Plain);
+        assert!(config.check().unwrap_err().message().contains("no password"));
+        let password = Some(Password::new("hunter2"));
+        let config = Config { password, ..config };
+        assert!(config.check().is_ok());
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let error = Config::parse("flymq://ada:hunter2@a").unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
+        for bad in ["sasl_mechanism=MD5", "allow_plain_without_tls=maybe"] {
+            assert!(Config::parse(&format!("flymq://a?{bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn password_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        assert!(read_password(&file).unwrap_err().message().contains("cannot read"));
+        for (text, password) in [("a b\n", "a b"), ("x\r\ny\n", "x"), ("z", "z")] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(read_password(&file).unwrap().reveal(), password);
+        }
+        for empty in ["", "\n", "\nx"] {
+            std::fs::write(&file, empty).unwrap();
+            assert!(read_password(&file).is_err());
+        }
     }
 }

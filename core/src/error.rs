@@ -120,6 +120,22 @@ impl Error {
         Self::new(error.code, operation, error.message)
     }
 
+    /// The session has ended before the request was looked at; a new one may be had.
+    pub(crate) fn session_over(operation: &'static str) -> Self {
+        let message = "the session has expired, or the user or its password has changed";
+        let Self(mut inner) = Self::new(ErrorCode::AuthRequired, operation, message);
+        Arc::make_mut(&mut inner).retriable = true;
+        Self(inner)
+    }
+
+    /// Whether the broker does not take the credentials, so that trying again is of no use.
+    pub(crate) fn is_refusal(&self) -> bool {
+        [ErrorCode::AuthFailed, ErrorCode::AuthRequired, ErrorCode::UnsupportedMechanism]
+            .into_iter()
+            .any(|code| self.is(code))
+            && !self.is_retriable()
+    }
+
     pub(crate) fn closed(operation: &'static str, what: &str) -> Self {
         Self::new(ErrorCode::Closed, operation, format!("the {what} is closed"))
     }

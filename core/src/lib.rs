@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
+//! | [`access`] | users and what they may do |
 //! | [`admin`] | topics and offsets |
 //! | [`groups`] | groups from outside: members, offsets, lag |
 //! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries; [`TransactionalProducer`] |
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod admin;
 pub mod blocking;
 pub mod builder;
@@ -33,18 +35,20 @@ pub mod producer;
 pub mod record;
 pub mod tls;
 
+pub use access::{Acl, AclFilter, UserChange, UserInfo, WhoAmI};
 pub use admin::{
     BrokerAddress, NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
 };
 pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
-pub use config::Config;
+pub use config::{Config, Mechanism};
 pub use consumer::{
     Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, Rebalance,
     StartOffset,
 };
 pub use encryption::{Encryption, EncryptionKey, KeyProvider, Keyring, OnUndecryptable};
 pub use error::{Error, Result};
+pub use flymq_auth::Password;
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};

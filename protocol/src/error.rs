@@ -69,6 +69,10 @@ error_codes! {
     TooManyConnections = 204, "TOO_MANY_CONNECTIONS", true, "close idle clients, or raise the broker's --max-connections";
     /// The broker takes connections within TLS only, and this one is not.
     TlsRequired = 205, "TLS_REQUIRED", false, "turn TLS on in the client: tls_enabled, or a flymqs:// address";
+    /// There is no such user.
+    UnknownUser = 206, "UNKNOWN_USER", false, "check the user's name, or add the user first";
+    /// The user is there already.
+    UserExists = 207, "USER_EXISTS", false, "change the existing user, or choose another name";
 
     /// There is no such topic.
     UnknownTopic = 300, "UNKNOWN_TOPIC", false, "create the topic first, or check its name";

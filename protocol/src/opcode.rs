@@ -85,6 +85,20 @@ opcodes! {
     Auth = 0x31, "AUTH";
     /// Ask whether the broker is alive.
     Ping = 0x32, "PING";
+    /// Create a user, or change its password, roles or certificate.
+    UpsertUser = 0x33, "UPSERT_USER";
+    /// Delete a user, with the ACLs that name it.
+    DeleteUser = 0x34, "DELETE_USER";
+    /// Users with their roles.
+    ListUsers = 0x35, "LIST_USERS";
+    /// Allow or deny operations.
+    AddAcls = 0x36, "ADD_ACLS";
+    /// Take back what was allowed or denied.
+    RemoveAcls = 0x37, "REMOVE_ACLS";
+    /// What is allowed and denied.
+    ListAcls = 0x38, "LIST_ACLS";
+    /// Who the session belongs to.
+    Whoami = 0x39, "WHOAMI";
 }
 
 impl OpCode {

@@ -85,7 +85,13 @@ class FlyMQClient:
         encrypt_headers: bool = False,
         refuse_plain: bool = False,
         decrypt: bool = True,
+        username: str | None = None,
+        password: str | None = None,
+        password_file: str | os.PathLike[str] | None = None,
+        sasl_mechanism: Literal["auto", "SCRAM-SHA-256", "PLAIN", "EXTERNAL"] | None = None,
+        allow_plain_without_tls: bool | None = None,
     ) -> Self: ...
+    def whoami(self) -> str: ...
     def produce(
         self,
         topic: str,
@@ -397,6 +403,7 @@ class EmbeddedBroker:
         port: int = 0,
         durability: Literal["fsync", "os"] = "fsync",
         *,
+        users: dict[str, str] | None = None,
         tls_cert_file: str | os.PathLike[str] | None = None,
         tls_cert_pem: _Data | None = None,
         tls_key_file: str | os.PathLike[str] | None = None,

@@ -132,6 +132,14 @@ class TlsRequiredError(SessionError, code=205, name="TLS_REQUIRED"):
     """The broker takes connections within TLS only, and this one is not."""
 
 
+class UnknownUserError(SessionError, code=206, name="UNKNOWN_USER"):
+    """There is no such user."""
+
+
+class UserExistsError(SessionError, code=207, name="USER_EXISTS"):
+    """The user is there already."""
+
+
 class TopicError(FlyMQError):
     """A topic, its partitions or its configuration. Codes 300 to 399."""
 

@@ -57,6 +57,7 @@ use groups::Groups;
 use offsets::Offsets;
 use producer_ids::ProducerIds;
 use space::DiskSpace;
+pub(crate) use store::prepare_folder;
 use store::{MetaKey, Store, failed};
 use topics::Topics;
 use transactions::Transactions;

@@ -82,7 +82,7 @@ pub struct Store {
 impl Store {
     /// Opens or creates the folder.
     pub fn open(path: &Path) -> Result<Self> {
-        check_format(path)?;
+        prepare_folder(path)?;
         let db = Database::builder(path.join("db"))
             // Records are compressed by their producers, if at all.
             .journal_compression(fjall::CompressionType::None)
@@ -243,8 +243,9 @@ fn parse_segment_name(name: &str) -> Option<(u32, u64)> {
     Some((topic.parse().ok()?, number.parse().ok()?))
 }
 
-/// Marks a new folder with the format's version and refuses folders of anything else.
-fn check_format(path: &Path) -> Result<()> {
+/// Marks a new folder with the format's version and refuses folders of anything else. A new folder
+/// is for its owner's eyes only.
+pub fn prepare_folder(path: &Path) -> Result<()> {
     let io =
         |e: std::io::Error| failed(&format!("cannot use the data folder {}", path.display()), e);
     // Records are nobody else's business.

@@ -80,6 +80,17 @@ impl Client {
         Ok(frame.decode().unwrap())
     }
 
+    /// Makes a request while the answer to `earlier` is still to come.
+    pub async fn call_after<R: Request>(
+        &mut self,
+        earlier: u64,
+        request: &R,
+    ) -> Result<R::Response, ErrorReply> {
+        let id = self.send(request).await;
+        assert_ne!(id, earlier);
+        self.answer::<R>(id).await
+    }
+
     pub async fn call<R: Request>(&mut self, request: &R) -> Result<R::Response, ErrorReply> {
         let id = self.send(request).await;
         self.answer::<R>(id).await

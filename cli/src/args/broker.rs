@@ -53,6 +53,23 @@ pub struct BrokerOptions {
     /// After how many hours without use a transactional id is forgotten
     #[arg(long, default_value_t = 168)]
     pub transactional_id_expiry_hours: u32,
+    /// Let only users in that "flymq user" has added, and only for what "flymq acl" allows
+    #[arg(long, env = "FLYMQ_AUTH")]
+    pub auth: bool,
+    /// After how long clients have to authenticate again, in milliseconds; 0 for never
+    #[arg(long, default_value_t = 3_600_000)]
+    pub session_lifetime_ms: u64,
+    /// An administrator that is made at start unless there is such a user
+    #[arg(
+        long,
+        env = "FLYMQ_BOOTSTRAP_ADMIN",
+        requires = "bootstrap_admin_password_file",
+        value_name = "NAME"
+    )]
+    pub bootstrap_admin: Option<String>,
+    /// File whose first line is that administrator's password
+    #[arg(long, env = "FLYMQ_BOOTSTRAP_ADMIN_PASSWORD_FILE", value_name = "FILE")]
+    pub bootstrap_admin_password_file: Option<PathBuf>,
 }
 
 /// When a produce is acknowledged.

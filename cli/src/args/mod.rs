@@ -1,5 +1,6 @@
 //! The command line. Every option can also be given as a `FLYMQ_*` variable, where one is named.
 
+mod access;
 mod bench;
 mod broker;
 mod certs;
@@ -12,6 +13,7 @@ mod topic;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
 pub use certs::{CertsCommand, DevCerts};
@@ -58,6 +60,18 @@ pub enum Command {
     /// List, describe, reset and delete consumer groups, and show their lag
     #[command(subcommand, alias = "groups")]
     Group(GroupCommand),
+    /// Add, remove, list and change users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Allow and deny what users may do
+    #[command(subcommand)]
+    Acl(AclCommand),
+    /// Say which user the broker takes this for
+    Whoami {
+        /// How to print
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
     /// Make certificates for TLS
     #[command(subcommand)]
     Certs(CertsCommand),
@@ -88,9 +102,13 @@ impl Command {
     /// its error, and needs no warning before it.
     pub fn default_log(&self) -> &'static str {
         match self {
-            Self::Broker(_) | Self::Produce(_) | Self::Consume(_) => "warn",
+            Self::Broker(_) => "warn,flymq::audit=info",
+            Self::Produce(_) | Self::Consume(_) => "warn",
             Self::Topic(_)
             | Self::Group(_)
+            | Self::User(_)
+            | Self::Acl(_)
+            | Self::Whoami { .. }
             | Self::Certs(_)
             | Self::Key(_)
             | Self::Bench(_)

@@ -19,6 +19,15 @@ pub struct ServerOptions {
         value_parser = address
     )]
     pub address: String,
+    /// User to log in as. Its password is FLYMQ_PASSWORD, or is asked for
+    #[arg(short, long, global = true, env = "FLYMQ_USERNAME")]
+    pub user: Option<String>,
+    /// File whose first line is the user's password
+    #[arg(short = 'P', long, global = true, env = "FLYMQ_PASSWORD_FILE", value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Send the password itself even over a connection that others may read; of a broker: take it
+    #[arg(long, global = true)]
+    pub allow_plain_without_tls: bool,
     /// Secure the connection by TLS, as flymqs:// does
     #[arg(long, global = true, env = "FLYMQ_TLS_ENABLED", value_parser = BoolishValueParser::new(), help_heading = TLS)]
     pub tls_enabled: bool,

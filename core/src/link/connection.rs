@@ -5,16 +5,18 @@
 //! each request where its answer is read.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use flymq_protocol::error::ErrorReply;
 use flymq_protocol::frame::{self, EncodedFrame, Frame, HEADER_LEN};
 use flymq_protocol::messages::{HelloRequest, HelloResponse, Request};
-use flymq_protocol::{ErrorCode, opcode};
+use flymq_protocol::{ErrorCode, OpCode, opcode};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
+use super::auth::{self, Channel};
 use super::wire::Wire;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -29,16 +31,20 @@ pub(crate) struct Connection {
     wire: Arc<Wire>,
     /// What the broker said of itself.
     pub hello: HelloResponse,
+    /// What holds beneath the protocol.
+    pub channel: Channel,
+    /// The task that authenticates again before the session expires.
+    renewal: OnceLock<AbortHandle>,
 }
 
 impl Connection {
-    /// Connects and says HELLO.
+    /// Connects, says HELLO, and authenticates where that is wanted.
     pub async fn open(
         address: &str,
         config: &Config,
         connector: Option<&Connector>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self> {
+    ) -> Result<Arc<Self>> {
         let socket = dial(address).await.map_err(|e| {
             Error::with_source(
                 ErrorCode::ConnectFailed,
@@ -54,19 +60,22 @@ impl Connection {
                 (socket, Some(tls))
             }
         };
+        let channel = Channel {
+            encrypted: tls.is_some(),
+            certificate: tls.is_some() && config.tls.cert.is_some(),
+            binding: tls.as_ref().and_then(crate::tls::binding),
+        };
         let wire = Wire::start(address, socket, tls, config, metrics);
-        let mut connection = Self { wire, hello: no_hello() };
+        let mut connection = Self { wire, hello: no_hello(), channel, renewal: OnceLock::new() };
         let hello = HelloRequest {
             client_id: config.client_id.clone(),
             software: concat!("flymq-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         connection.hello = connection.call("connect", &hello).await?;
-        if connection.hello.auth_required {
-            return Err(Error::new(
-                ErrorCode::AuthRequired,
-                "connect",
-                format!("the broker at {address} wants authentication"),
-            ));
+        let connection = Arc::new(connection);
+        if let Some(lifetime) = auth::authenticate(&connection, config).await? {
+            let renewing = auth::renew(Arc::downgrade(&connection), config.clone(), lifetime);
+            let _ = connection.renewal.set(tokio::spawn(renewing).abort_handle());
         }
         tracing::debug!(address, broker = connection.hello.broker_version, "connected");
         Ok(connection)
@@ -91,6 +100,11 @@ impl Connection {
         self.wire.end(Error::closed("request", "client"));
     }
 
+    /// Ends the connection because the session cannot go on.
+    pub fn end_session(&self) {
+        self.wire.end(session_ended(&self.wire.address));
+    }
+
     /// Ends the connection because an answer did not come in time.
     pub fn time_out(&self) {
         self.wire.end_silent("an answer did not come in time");
@@ -112,11 +126,21 @@ impl Connection {
             }
         };
         let metrics = self.wire.metrics.clone();
+        let guarded = self.hello.auth_required && R::OPCODE != OpCode::Auth;
+        let wire = guarded.then(|| Arc::downgrade(&self.wire));
         let began = Instant::now();
         let complete = move |answer: Result<Frame>| {
             let answer = match answer {
                 Ok(frame) => decode::<R>(operation, &frame),
                 Err(error) => Err(error.during(operation)),
+            };
+            let answer = match (answer, wire.and_then(|wire| wire.upgrade())) {
+                (Err(error), Some(wire)) if error.is(ErrorCode::AuthRequired) => {
+                    // What else is under way may have been carried out.
+                    wire.end(session_ended(&wire.address));
+                    Err(Error::session_over(operation))
+                }
+                (answer, _) => answer,
             };
             metrics.answered(R::OPCODE, began.elapsed(), answer.as_ref().err());
             done(answer);
@@ -171,6 +195,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if let Some(renewal) = self.renewal.get() {
+            renewal.abort();
+        }
         self.close();
     }
 }
@@ -184,6 +211,11 @@ async fn dial(address: &str) -> io::Result<TcpStream> {
         .with_interval(Duration::from_secs(10));
     socket2::SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
     Ok(socket)
+}
+
+fn session_ended(address: &str) -> Error {
+    let message = format!("the connection to {address} was given up: its session has ended");
+    Error::new(ErrorCode::ConnectionLost, "request", message)
 }
 
 /// Stands in until the broker has answered HELLO.

@@ -142,6 +142,12 @@ impl Router {
             return Err(error);
         }
         if let Some(at) = connecting.not_before {
+            // Asking again and again with the same password would look like guessing.
+            if let Some(error) = connecting.last.clone().filter(Error::is_refusal)
+                && at > Instant::now()
+            {
+                return Err(error);
+            }
             tokio::select! {
                 () = tokio::time::sleep_until(at) => {}
                 () = self.closed() => {}
@@ -160,10 +166,13 @@ impl Router {
                 Ok(connection)
             }
             Err(error) => {
-                if connecting.failures == 0 && !error.is(ErrorCode::Closed) {
+                if connecting.failures == 0 && !error.is(ErrorCode::Closed) && !error.is_refusal() {
                     tracing::warn!(%error, "no broker can be reached; still trying");
                 }
-                let pause = self.backoff(connecting.failures);
+                let pause = match error.is_refusal() {
+                    true => self.config.backoff_max,
+                    false => self.backoff(connecting.failures),
+                };
                 connecting.failures += 1;
                 connecting.not_before = Some(after(pause));
                 connecting.last = Some(error.clone());
@@ -195,7 +204,9 @@ impl Router {
                 )),
             };
             match opened {
-                Ok(connection) => return Ok(Arc::new(connection)),
+                Ok(connection) => return Ok(connection),
+                // Other brokers of the cluster have the same users.
+                Err(error) if error.is_refusal() => return Err(error),
                 Err(error) => {
                     tracing::debug!(address, %error, "cannot connect");
                     self.move_on(index);
@@ -359,4 +370,5 @@ pub(crate) fn refused_unseen(error: &Error) -> bool {
         || error.is(ErrorCode::Overloaded)
         || error.is(ErrorCode::TooManyConnections)
         || error.is(ErrorCode::StorageFull)
+        || error.is(ErrorCode::AuthRequired)
 }

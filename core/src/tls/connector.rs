@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use flymq_auth::scram::ChannelBinding;
 use flymq_protocol::ErrorCode;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -83,6 +84,14 @@ impl Connector {
         );
         Ok(stream.into_inner())
     }
+}
+
+/// What identifies the connection to both of its ends and to nobody between them.
+pub(crate) fn binding(connection: &ClientConnection) -> Option<ChannelBinding> {
+    let is_1_3 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    ChannelBinding::tls_exporter(is_1_3, |label| {
+        connection.export_keying_material([0; 32], label, None).ok()
+    })
 }
 
 fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

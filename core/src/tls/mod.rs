@@ -13,5 +13,5 @@ mod failure;
 mod trust;
 
 pub use config::{Pem, TlsConfig, TlsVersion};
-pub(crate) use connector::Connector;
+pub(crate) use connector::{Connector, binding};
 pub(crate) use failure::broken;

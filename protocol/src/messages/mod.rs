@@ -3,12 +3,14 @@
 //! Fields that may be left out have a serde default; unknown fields are ignored. The envelope's `id`
 //! is not a field of any message: [`crate::frame`] adds and reads it.
 
+mod access;
 mod groups;
 mod log;
 mod session;
 mod topics;
 mod transactions;
 
+pub use access::*;
 pub use groups::*;
 pub use log::*;
 pub use session::*;
@@ -62,4 +64,11 @@ requests! {
     HelloRequest => Hello, HelloResponse;
     AuthRequest => Auth, AuthResponse;
     PingRequest => Ping, PingResponse;
+    UpsertUserRequest => UpsertUser, UpsertUserResponse;
+    DeleteUserRequest => DeleteUser, DeleteUserResponse;
+    ListUsersRequest => ListUsers, ListUsersResponse;
+    AddAclsRequest => AddAcls, AddAclsResponse;
+    RemoveAclsRequest => RemoveAcls, RemoveAclsResponse;
+    ListAclsRequest => ListAcls, ListAclsResponse;
+    WhoamiRequest => Whoami, WhoamiResponse;
 }

@@ -14,7 +14,8 @@ macro_rules! with_every_request {
             AddPartitionsRequest, DescribeTopicRequest, AlterTopicRequest, InitProducerRequest,
             SubscribeRequest, CommitRequest, HeartbeatRequest, LeaveRequest, CommittedRequest,
             ListGroupsRequest, DescribeGroupRequest, DeleteGroupRequest, BeginTxnRequest, CommitTxnRequest, AbortTxnRequest, TxnOffsetsRequest, HelloRequest,
-            AuthRequest, PingRequest
+            AuthRequest, PingRequest, UpsertUserRequest, DeleteUserRequest, ListUsersRequest,
+            AddAclsRequest, RemoveAclsRequest, ListAclsRequest, WhoamiRequest
         }
     };
 }

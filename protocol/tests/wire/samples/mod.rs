@@ -1,5 +1,6 @@
 //! The messages behind the golden vectors: at least one of every kind, with every field in use.
 
+mod access;
 mod groups;
 mod log;
 mod topics;
@@ -30,6 +31,7 @@ pub fn areas() -> Vec<(&'static str, Vec<Sample>)> {
         ("log", log::log()),
         ("groups", groups::groups()),
         ("transactions", groups::transactions()),
+        ("access", access::access()),
         ("errors", errors()),
     ]
 }

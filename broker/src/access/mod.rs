@@ -1,0 +1,232 @@
+//! Who may use the broker, and for what.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `gate` | the one table: what each operation needs |
+//! | `guarded` | which resources a request names, and answers in part |
+//! | [`rules`] | rules and the built-in roles, and how they are weighed |
+//! | `users` | the file that users and rules are kept in |
+//! | `admin` | changing users and rules |
+//! | `session` | what a session may do, remembered until something changes |
+//! | `exchange` | AUTH |
+//! | [`throttle`] | slowing down those who guess |
+
+mod admin;
+mod exchange;
+mod gate;
+mod guarded;
+pub mod rules;
+mod session;
+pub mod throttle;
+mod users;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use flymq_auth::{Password, Verifier};
+use flymq_protocol::messages::{Credentials, UpsertUserRequest};
+use tokio::sync::Semaphore;
+
+use crate::Result;
+use rules::Rule;
+use throttle::{Throttle, ThrottleOptions};
+use users::{AccessFile, Stored};
+
+pub use exchange::auth;
+pub use flymq_protocol::messages::{
+    AddAclsRequest, DeleteUserRequest, ListAclsRequest, RemoveAclsRequest,
+};
+pub use gate::{Gate, Need, gate};
+pub use guarded::Guarded;
+pub use session::{Peer, SessionAccess};
+
+/// How many passwords are stretched at a time, for PLAIN.
+const STRETCHING: usize = 2;
+
+/// Options of authentication and authorisation.
+#[derive(Clone, Debug)]
+pub struct AuthConfig {
+    /// After how long a session has to be authenticated again; `None` for never. Default 1 h.
+    pub session_lifetime: Option<Duration>,
+    /// Take PLAIN also where the connection is not encrypted. Default no.
+    pub allow_plain_without_tls: bool,
+    /// The fewest PBKDF2 iterations of a password that is set. Default 15,000.
+    pub min_iterations: u32,
+    /// How many iterations users get that the broker itself makes, and those that do not exist are
+    /// said to have. Default [`flymq_auth::DEFAULT_ITERATIONS`].
+    pub iterations: u32,
+    /// After how many failures a connection is closed. Default 5.
+    pub max_failures: u32,
+    /// How failed attempts slow down further ones.
+    pub throttle: ThrottleOptions,
+    /// Users that are made at start unless they are there already.
+    pub users: Vec<InitialUser>,
+}
+
+/// A user that a broker makes at start, the first administrator above all.
+#[derive(Clone, Debug)]
+pub struct InitialUser {
+    /// The user.
+    pub name: String,
+    /// Its password.
+    pub password: Password,
+    /// Its roles.
+    pub roles: Vec<String>,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            session_lifetime: Some(Duration::from_secs(3600)),
+            allow_plain_without_tls: false,
+            min_iterations: 15_000,
+            iterations: flymq_auth::DEFAULT_ITERATIONS,
+            max_failures: 5,
+            throttle: ThrottleOptions::default(),
+            users: Vec::new(),
+        }
+    }
+}
+
+/// The users and rules of a broker.
+pub struct Access {
+    config: AuthConfig,
+    current: RwLock<Arc<Snapshot>>,
+    /// Counts changes, for sessions to see that there was one.
+    version: AtomicU64,
+    /// Held while a change is made.
+    file: Mutex<AccessFile>,
+    throttle: Throttle,
+    stretching: Semaphore,
+}
+
+/// Users and rules as they are between two changes.
+pub(crate) struct Snapshot {
+    version: u64,
+    stored: Stored,
+}
+
+impl Access {
+    /// Whether a data folder has users or rules.
+    pub fn exists(folder: &Path) -> bool {
+        AccessFile::exists(folder)
+    }
+
+    /// Opens a data folder's users and rules, which no other process may use at the same time.
+    ///
+    /// # Errors
+    ///
+    /// STORAGE_FAILED if a broker runs on the folder, or if it or its file cannot be used;
+    /// INVALID_REQUEST for an initial user that cannot be.
+    pub fn open(folder: &Path, config: AuthConfig) -> Result<Self> {
+        let (file, stored) = AccessFile::open(folder)?;
+        let access = Self {
+            current: RwLock::new(Arc::new(Snapshot { version: 0, stored })),
+            version: AtomicU64::new(0),
+            file: Mutex::new(file),
+            throttle: Throttle::new(config.throttle.clone()),
+            stretching: Semaphore::new(STRETCHING),
+            config,
+        };
+        for user in &access.config.users {
+            if access.snapshot().stored.users.contains_key(&user.name) {
+                continue;
+            }
+            let verifier = Verifier::generate(&user.password, access.config.iterations)
+                .map_err(|e| admin::invalid(e.to_string()))?;
+            access.upsert_user(UpsertUserRequest {
+                name: user.name.clone(),
+                credentials: Some(credentials(&verifier)),
+                roles: Some(user.roles.clone()),
+                ..Default::default()
+            })?;
+        }
+        if access.snapshot().stored.users.is_empty() {
+            tracing::warn!(
+                "there are no users, so nobody can log in; stop the broker and add one with \
+                 'flymq user add NAME --role admin --data-dir DIR'"
+            );
+        }
+        Ok(access)
+    }
+
+    /// The options it was opened with.
+    pub fn config(&self) -> &AuthConfig {
+        &self.config
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Makes a change, on the disk and then for every session.
+    fn change<T>(&self, change: impl FnOnce(&mut Stored) -> Result<T>) -> Result<T> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.snapshot();
+        let mut stored = old.stored.clone();
+        let result = change(&mut stored)?;
+        file.save(&stored)?;
+        let version = old.version + 1;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(Snapshot { version, stored });
+        self.version.store(version, Ordering::Release);
+        Ok(result)
+    }
+}
+
+impl Snapshot {
+    /// The rules that concern a user, also by the roles it has.
+    fn rules_of(&self, user: &str) -> Vec<Rule> {
+        let Some(found) = self.stored.users.get(user) else { return Vec::new() };
+        let concerns = |principal: &str| {
+            principal == rules::ANY
+                || principal.strip_prefix("user:") == Some(user)
+                || principal.strip_prefix("role:").is_some_and(|role| found.roles.contains(role))
+        };
+        let own = self.stored.acls.iter().filter(|acl| concerns(&acl.principal));
+        // What was stored has been checked.
+        let own = own.filter_map(|acl| Rule::parse(acl).ok());
+        found.roles.iter().flat_map(|role| rules::bundle(role)).chain(own).collect()
+    }
+
+    fn user_with_certificate(&self, subject: &str) -> Option<&str> {
+        let mut users = self.stored.users.iter();
+        users
+            .find(|(_, user)| !subject.is_empty() && user.certificate == subject)
+            .map(|(n, _)| &**n)
+    }
+}
+
+/// What UPSERT_USER takes, of a password's verifier.
+pub fn credentials(verifier: &Verifier) -> Credentials {
+    Credentials {
+        salt: verifier.salt.clone().into(),
+        iterations: verifier.iterations,
+        stored_key: verifier.stored_key.to_vec().into(),
+        server_key: verifier.server_key.to_vec().into(),
+    }
+}
+
+/// Notes what was done, or not allowed, for those who look into it later.
+fn audit(
+    allowed: bool,
+    principal: &str,
+    address: IpAddr,
+    operation: &str,
+    resource: &str,
+    name: &str,
+) {
+    let name = crate::topic::shorten(name);
+    if allowed {
+        tracing::info!(target: "flymq::audit", principal, %address, operation, resource, name, "allowed");
+    } else {
+        tracing::warn!(target: "flymq::audit", principal, %address, operation, resource, name, "denied");
+    }
+}
