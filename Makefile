@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 CACHE := .cache
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
 
-RUST_SOURCES := $(shell find protocol core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
+RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
