@@ -12,7 +12,7 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     Verifier::generate(&Password::new("a password that is not guessed"), MIN_ITERATIONS).unwrap()
 });
 
-/// The first byte says whether the channel can be bound; messages have a byte 0 between them.
+// The first byte says whether the channel can be bound; messages have a byte 0 between them.
 fuzz_target!(|bytes: &[u8]| {
     let Some((flags, messages)) = bytes.split_first() else { return };
     let mut messages = messages.splitn(3, |byte| *byte == 0);
