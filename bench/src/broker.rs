@@ -1,11 +1,13 @@
-//! The broker's process and its memory.
+//! The broker's process, its memory and its time.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use flymq_core::{Config, Pem};
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::scenario::Durability;
@@ -73,6 +75,17 @@ impl Broker {
     /// The most bytes of memory that it ever had in use.
     pub fn peak_resident(&self) -> anyhow::Result<u64> {
         self.status("VmHWM:")
+    }
+
+    /// The processor time that it has used.
+    pub fn cpu_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // The command's name, which may contain anything, ends with the last bracket; user and system
+        // time are the 12th and 13th field after it.
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
+        let times = fields.into_iter().flatten().skip(11).take(2);
+        let ticks: u64 = times.map(str::parse::<u64>).sum::<Result<_, _>>()?;
+        Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
     }
 
     fn status(&self, field: &str) -> anyhow::Result<u64> {

@@ -35,11 +35,11 @@ impl Measured {
         self.limit.as_ref().map(|(_, values)| median(values))
     }
 
-    /// The median of the ratios of each run to the limit measured next to it.
+    /// The median of the ratios of each run to the limit measured next to it, if that is anything.
     pub fn ratio(&self) -> Option<f64> {
         let (_, limits) = self.limit.as_ref()?;
         let ratios: Vec<f64> = self.values.iter().zip(limits).map(|(v, l)| v / l).collect();
-        Some(median(&ratios))
+        Some(median(&ratios)).filter(|ratio| ratio.is_finite())
     }
 
     /// The median of what each run took more than the limit measured next to it.

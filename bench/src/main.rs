@@ -6,8 +6,10 @@
 //! | `scenario` | what `scenarios.toml` may say |
 //! | `harness` | warm-up, runs in turn, medians |
 //! | `measure` | one run of each kind of scenario |
+//! | `members` | consumers that share partitions |
+//! | `transactions` | records written in transactions |
 //! | `limits` | what the machine can do without a broker |
-//! | `broker` | the broker's process and its memory |
+//! | `broker` | the broker's process, its memory and its time |
 //! | `report` | the table and the JSON |
 //!
 //! It measures, and does not judge: it ends with 0 also when a target is missed.
@@ -18,8 +20,10 @@ mod broker;
 mod harness;
 mod limits;
 mod measure;
+mod members;
 mod report;
 mod scenario;
+mod transactions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,18 +3,23 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use flymq_cli::load::{self, Outcome, ProduceLoad, Values};
 use flymq_core::{Client, Config, Encryption, EncryptionKey, Keyring, Record};
 
 use crate::broker::Broker;
 use crate::harness::median;
-use crate::scenario::{Kind, Measure, Scenario};
+use crate::members::{Activity, Members};
+use crate::scenario::{Kind, Measure, Scenario, Trigger};
+use crate::transactions::{self, TransactionLoad};
 
 /// Bytes that a consumer asks for at a time.
 const FETCH_BYTES: u32 = 4 << 20;
 /// In how many parts a growing log is written.
 const SLICES: usize = 20;
+/// For how long an idle broker is watched.
+const WINDOW: Duration = Duration::from_secs(10);
+const QUICK_WINDOW: Duration = Duration::from_secs(4);
 
 /// A scenario with a broker that is ready for it.
 pub struct Prepared {
@@ -22,7 +27,10 @@ pub struct Prepared {
     broker: Broker,
     config: Config,
     amount: u64,
+    window: Duration,
     runs: u32,
+    connected: Vec<Client>,
+    members: Option<Members>,
 }
 
 impl Prepared {
@@ -31,9 +39,22 @@ impl Prepared {
         let mut config = broker.config()?;
         config.encryption = scenario.encryption.then(new_encryption);
         let amount = scenario.amount(quick);
-        let prepared = Self { scenario: scenario.clone(), broker, config, amount, runs: 0 };
-        if scenario.kind == Kind::Consume {
-            prepared.produce("filled", amount).await?;
+        let mut prepared = Self {
+            scenario: scenario.clone(),
+            broker,
+            config,
+            amount,
+            window: if quick { QUICK_WINDOW } else { WINDOW },
+            runs: 0,
+            connected: Vec::new(),
+            members: None,
+        };
+        match scenario.kind {
+            Kind::Consume => drop(prepared.produce("filled", amount).await?),
+            Kind::Idle => prepared.connected = prepared.connect().await?,
+            Kind::Heartbeats => prepared.members = Some(prepared.members(Activity::Paused).await?),
+            Kind::Rebalance => prepared.members = Some(prepared.members(Activity::Reading).await?),
+            _ => {}
         }
         Ok(prepared)
     }
@@ -69,6 +90,9 @@ impl Prepared {
             Kind::Connections => self.connections().await,
             Kind::Seal => self.seal(),
             Kind::Growth => unreachable!("growth is measured in parts"),
+            Kind::Rebalance => self.rebalance().await,
+            Kind::Idle | Kind::Heartbeats => self.idle().await,
+            Kind::Transactions => self.transactions(&topic).await,
         }
     }
 
@@ -114,10 +138,7 @@ impl Prepared {
 
     async fn connections(&self) -> anyhow::Result<f64> {
         let before = self.broker.resident()?;
-        let mut clients = Vec::new();
-        for _ in 0..self.scenario.clients {
-            clients.push(Client::with_config(self.config.clone()).await?);
-        }
+        let clients = self.connect().await?;
         let after = self.broker.resident()?;
         for client in &clients {
             client.close().await;
@@ -138,6 +159,74 @@ impl Prepared {
             Measure::Records => self.amount as f64 / seconds,
             Measure::Bytes => (self.amount * self.scenario.record_bytes as u64) as f64 / seconds,
             Measure::Micros => seconds * 1e6 / self.amount as f64,
+        })
+    }
+
+    async fn connect(&self) -> anyhow::Result<Vec<Client>> {
+        let mut clients = Vec::new();
+        for _ in 0..self.scenario.clients {
+            clients.push(Client::with_config(self.config.clone()).await?);
+        }
+        Ok(clients)
+    }
+
+    async fn members(&self, activity: Activity) -> anyhow::Result<Members> {
+        let scenario = &self.scenario;
+        let mut members = Members::none(&self.config, scenario.partitions, activity).await?;
+        members.join(scenario.clients).await?;
+        Ok(members)
+    }
+
+    async fn rebalance(&mut self) -> anyhow::Result<f64> {
+        let all = self.scenario.clients;
+        let members = self.members.as_mut().context("there are no members")?;
+        let elapsed = match self.scenario.trigger.context("there is no trigger")? {
+            Trigger::Join => {
+                let elapsed = members.join(1).await?;
+                members.leave(1).await?;
+                elapsed
+            }
+            Trigger::Leave => {
+                let elapsed = members.leave(1).await?;
+                members.join(1).await?;
+                elapsed
+            }
+            Trigger::All => {
+                members.leave(all).await?;
+                members.join(all).await?
+            }
+        };
+        Ok(elapsed.as_secs_f64() * 1e3)
+    }
+
+    /// What share of a processor the broker takes while nothing happens, in percent.
+    async fn idle(&self) -> anyhow::Result<f64> {
+        let (began, before) = (Instant::now(), self.broker.cpu_time()?);
+        tokio::time::sleep(self.window).await;
+        let used = self.broker.cpu_time()?.saturating_sub(before);
+        Ok(used.as_secs_f64() / began.elapsed().as_secs_f64() * 100.0)
+    }
+
+    async fn transactions(&self, topic: &str) -> anyhow::Result<f64> {
+        let scenario = &self.scenario;
+        let records = scenario.transaction_records.context("it does not say how many records")?;
+        let load = TransactionLoad {
+            topic: topic.to_owned(),
+            transactions: self.amount / records,
+            records,
+            size: scenario.record_bytes,
+            producers: scenario.clients,
+            batch_bytes: scenario.batch_bytes,
+            linger: Duration::from_millis(scenario.linger_ms),
+        };
+        load::ensure_topic(&self.config, topic, scenario.partitions).await?;
+        let elapsed = transactions::write(&self.config, &load).await?;
+        self.delete(topic).await?;
+        let per_second = (load.transactions * records) as f64 / elapsed.as_secs_f64();
+        Ok(match scenario.measure {
+            Measure::Records => per_second,
+            Measure::Bytes => per_second * scenario.record_bytes as f64,
+            Measure::Micros => 1e6 / per_second,
         })
     }
 

@@ -21,6 +21,10 @@ pub struct Scenario {
     pub partitions: u32,
     #[serde(default = "defaults::one")]
     pub clients: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction_records: Option<u64>,
     #[serde(default = "defaults::batch_bytes")]
     pub batch_bytes: usize,
     #[serde(default = "defaults::linger_ms")]
@@ -55,6 +59,22 @@ pub enum Kind {
     Connections,
     Growth,
     Seal,
+    Rebalance,
+    Idle,
+    Heartbeats,
+    Transactions,
+}
+
+/// What makes the members of a group share their partitions anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// One more joins.
+    Join,
+    /// One leaves.
+    Leave,
+    /// All join at the same time.
+    All,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,9 +146,14 @@ impl Scenario {
                 Kind::Memory | Kind::Growth => {
                     scenario.total_bytes > 0 && scenario.quick_total_bytes > 0
                 }
-                Kind::Connections => true,
+                Kind::Transactions => {
+                    scenario.records > 0 && scenario.transaction_records.is_some_and(|r| r > 0)
+                }
+                Kind::Connections | Kind::Idle | Kind::Heartbeats | Kind::Rebalance => true,
             };
             ensure!(sized, "{name} does not say how much to write");
+            let triggered = scenario.kind == Kind::Rebalance;
+            ensure!(scenario.trigger.is_some() == triggered, "{name}: a rebalance has a trigger");
             let compared = scenario.limit.is_some() || scenario.kind == Kind::Growth;
             if let Some(Target::MinRatio(_) | Target::MaxRatio(_) | Target::MaxAdded(_)) =
                 scenario.target
@@ -160,6 +185,8 @@ impl Scenario {
             (Kind::Latency, _) => "µs p50",
             (Kind::Memory, _) => "MiB",
             (Kind::Connections, _) => "KiB each",
+            (Kind::Rebalance, _) => "ms",
+            (Kind::Idle | Kind::Heartbeats, _) => "% of a core",
             (_, Measure::Records) => "records/s",
             (_, Measure::Bytes) => "bytes/s",
             (_, Measure::Micros) => "µs each",
