@@ -1,10 +1,16 @@
 //! Child processes: this program again, as a broker or as a client.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use flymq_core::Client;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// How long a broker may be away.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A child that says in lines what it did. It is killed when dropped.
 pub struct Process {
@@ -48,6 +54,19 @@ impl Process {
             bail!("a process ended with {status}");
         }
         Ok(())
+    }
+}
+
+/// Connects, although the broker may be away or go away just now.
+pub async fn connect(address: &str) -> flymq_core::Result<Client> {
+    let deadline = Instant::now() + CONNECTED_WITHIN;
+    loop {
+        match Client::connect(address).await {
+            Err(error) if error.is_retriable() && Instant::now() < deadline => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            connected => return connected,
+        }
     }
 }
 

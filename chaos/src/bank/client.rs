@@ -4,11 +4,12 @@
 use std::io::Write;
 use std::time::Duration;
 
-use flymq_core::{Client, ErrorCode, Record, Transaction, TransactionalProducer};
+use flymq_core::{ErrorCode, Record, Transaction, TransactionalProducer};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::{Entry, PARTITIONS, TOPICS};
+use crate::process;
 
 /// One transaction in so many is aborted on purpose.
 const ABORTED: u32 = 8;
@@ -17,7 +18,7 @@ const ABORTED: u32 = 8;
 pub async fn run(address: &str, number: u32, seed: u64) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
     let incarnation: u32 = random.random();
-    let client = Client::connect(address).await?;
+    let client = process::connect(address).await?;
     // The name outlives the process, so that a new one ends what the last left open.
     let name = format!("bank-{number}");
     let producer = client
@@ -25,7 +26,7 @@ pub async fn run(address: &str, number: u32, seed: u64) -> anyhow::Result<()> {
         .transaction_timeout(Duration::from_secs(30))
         .build()
         .await?;
-    let ending = tokio::spawn(crate::process::asked_to_end());
+    let ending = tokio::spawn(process::asked_to_end());
     for count in 0u64.. {
         if ending.is_finished() {
             break;

@@ -3,17 +3,18 @@
 use std::io::Write;
 use std::time::Duration;
 
-use flymq_core::{Client, Consumer, ErrorCode, Record, TransactionalProducer};
+use flymq_core::{Consumer, ErrorCode, Record, TransactionalProducer};
 
 use super::{GROUP, INPUT, OUTPUT};
+use crate::process;
 
 /// How many records a transaction takes at most.
 const RECORDS: usize = 100;
 
 /// Runs until standard input ends.
 pub async fn run(address: &str, number: u32) -> anyhow::Result<()> {
-    let client = Client::connect(address).await?;
-    let ending = tokio::spawn(crate::process::asked_to_end());
+    let client = process::connect(address).await?;
+    let ending = tokio::spawn(process::asked_to_end());
     let name = format!("pipeline-{number}");
     let producer = client
         .transactional_producer(&name)
