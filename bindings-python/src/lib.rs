@@ -2,14 +2,14 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`client`] | `FlyMQClient` |
+//! | [`client`] | `FlyMQClient`; [`admin`] its calls about topics and offsets, [`groups`] about groups |
 //! | [`producer`] | `Producer`, `Delivery` |
 //! | [`consumer`] | `Consumer`, `Commit` |
 //! | [`transaction`] | `TransactionalProducer`, `Transaction` |
-//! | [`groups`] | groups from outside, and partitions as Python has them |
 //! | [`messages`] | `Message`, `RecordMetadata` |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
 //! | [`encryption`] | `Keyring`, and the keys of a client |
+//! | [`tls`] | arguments about TLS |
 //! | [`embedded`] | `EmbeddedBroker` |
 //! | [`cli`] | the `flymq` command |
 //! | [`convert`] | Python values → what the core takes |
@@ -23,6 +23,7 @@
 // Python's keyword arguments are arguments here.
 #![allow(clippy::too_many_arguments)]
 
+mod admin;
 mod at_exit;
 mod cli;
 mod client;

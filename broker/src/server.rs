@@ -159,7 +159,14 @@ fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
         }
         return Ok(None);
     };
-    Access::open(&config.data_dir, auth.clone()).map(|access| Some(Arc::new(access)))
+    let access = Access::open(&config.data_dir, auth.clone())?;
+    if !access.has_users() {
+        tracing::warn!(
+            "there are no users, so nobody can log in; stop the broker and add one with \
+             'flymq user add NAME --role admin --data-dir DIR'"
+        );
+    }
+    Ok(Some(Arc::new(access)))
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaphore>) {

@@ -144,13 +144,12 @@ impl Access {
                 ..Default::default()
             })?;
         }
-        if access.snapshot().stored.users.is_empty() {
-            tracing::warn!(
-                "there are no users, so nobody can log in; stop the broker and add one with \
-                 'flymq user add NAME --role admin --data-dir DIR'"
-            );
-        }
         Ok(access)
+    }
+
+    /// Whether there is anybody who can log in.
+    pub fn has_users(&self) -> bool {
+        !self.snapshot().stored.users.is_empty()
     }
 
     /// The options it was opened with.
