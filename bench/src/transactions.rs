@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use flymq_cli::load::Values;
-use flymq_core::{Client, Config, Record, TransactionalProducer};
+use flymq_core::{Client, Config, Record, StartOffset, TransactionalProducer};
 use tokio::task::JoinSet;
+
+/// How long reading waits for more records before it takes those it has for all.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Records to write in transactions as fast as they are taken.
 #[derive(Clone, Debug)]
@@ -46,11 +50,34 @@ pub async fn write(config: &Config, load: &TransactionLoad) -> anyhow::Result<Du
         done??;
     }
     let elapsed = began.elapsed();
+    let committed = count(config, &load.topic).await?;
+    let expected = load.transactions * load.records;
+    ensure!(committed == expected, "{committed} records are committed, and not {expected}");
     for (client, producer) in producers {
         producer.close(Duration::from_secs(5)).await?;
         client.close().await;
     }
     Ok(elapsed)
+}
+
+/// How many records readers of committed records see.
+async fn count(config: &Config, topic: &str) -> anyhow::Result<u64> {
+    let client = Client::with_config(config.clone()).await?;
+    let partitions: Vec<_> = (0..client.partition_count(topic).await?)
+        .map(|partition| (topic.to_owned(), partition, StartOffset::Earliest))
+        .collect();
+    let mut consumer = client.consumer().build();
+    consumer.assign(partitions).await?;
+    let mut count = 0;
+    loop {
+        match consumer.poll(10_000, PATIENCE).await?.len() {
+            0 => break,
+            more => count += more as u64,
+        }
+    }
+    consumer.close(PATIENCE).await?;
+    client.close().await;
+    Ok(count)
 }
 
 async fn commit(
