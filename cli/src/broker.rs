@@ -89,6 +89,10 @@ fn auth(
     allow_plain_without_tls: bool,
 ) -> anyhow::Result<Option<AuthConfig>> {
     if !options.auth {
+        if options.bootstrap_admin.is_some() {
+            // Else it would look guarded and not be.
+            bail!("--bootstrap-admin names who may log in, but authentication is off: add --auth");
+        }
         return Ok(None);
     }
     let mut users = Vec::new();

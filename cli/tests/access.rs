@@ -110,3 +110,26 @@ fn command_lines_that_are_wrong() {
         run(wrong, b"").bad(2);
     }
 }
+
+#[test]
+fn an_administrator_without_authentication_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, secret) = (folder.path().join("data"), folder.path().join("secret"));
+    std::fs::write(&secret, "toor").unwrap();
+    let (data, secret) = (data.to_str().unwrap(), secret.to_str().unwrap());
+    let admin = ["--bootstrap-admin", "root", "--bootstrap-admin-password-file", secret];
+    let broker = ["broker", "--data-dir", data, "--listen", "127.0.0.1:0"];
+    let refused = run(&[&broker[..], &admin].concat(), b"").bad(1);
+    assert!(refused.contains("add --auth"), "{refused}");
+}
+
+#[test]
+fn the_environment_may_turn_authentication_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flymq"));
+    common::clear_environment(&mut command);
+    command.args(["broker", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+    let broker = Broker::spawn(command.env("FLYMQ_AUTH", "1"));
+    let refused = broker.flymq(&["topic", "list"]).bad(1);
+    assert!(refused.contains("AUTH_REQUIRED"), "{refused}");
+}

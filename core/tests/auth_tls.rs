@@ -3,7 +3,7 @@
 mod common;
 
 use common::certs::Ca;
-use common::config;
+use common::trusting;
 use flymq_auth::{MIN_ITERATIONS, Password};
 use flymq_broker::{AuthConfig, Broker, ClientAuth, InitialUser};
 use flymq_core::*;
@@ -31,13 +31,6 @@ async fn start(tls: flymq_broker::TlsConfig) -> (tempfile::TempDir, Broker, Stri
     let broker = Broker::start(config).await.unwrap();
     let address = broker.local_addr().to_string();
     (dir, broker, address)
-}
-
-fn trusting(address: &str, ca: &Ca) -> Config {
-    let mut config = config(address);
-    config.tls.enabled = true;
-    config.tls.ca = Some(Pem::Memory(ca.pem.clone().into()));
-    config
 }
 
 fn root(config: &Config) -> Config {

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::broker;
+use common::{broker, take};
 use flymq_core::*;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -16,16 +16,6 @@ async fn fill(client: &Client, topic: &str, partition: u32, numbers: std::ops::R
 
 fn number(message: &Message) -> u32 {
     std::str::from_utf8(message.value.as_ref().unwrap()).unwrap().parse().unwrap()
-}
-
-async fn take(consumer: &mut Consumer, count: usize) -> Vec<Message> {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        let more = consumer.poll(count - messages.len(), SOON).await.unwrap();
-        assert!(!more.is_empty(), "{} of {count} came", messages.len());
-        messages.extend(more);
-    }
-    messages
 }
 
 fn one(start: StartOffset) -> [(String, u32, StartOffset); 1] {

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{broker, config};
+use common::{broker, config, take};
 use flymq_core::encryption::ENCRYPTION_HEADER;
 use flymq_core::*;
 
@@ -31,16 +31,6 @@ async fn consumer(client: &Client, topic: &str, policy: OnUndecryptable) -> Cons
     let consumer = client.consumer().on_undecryptable(policy).build();
     consumer.assign([(topic.to_owned(), 0, StartOffset::Earliest)]).await.unwrap();
     consumer
-}
-
-async fn take(consumer: &mut Consumer, count: usize) -> Vec<Message> {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        let more = consumer.poll(count - messages.len(), SOON).await.unwrap();
-        assert!(!more.is_empty(), "{} of {count} came", messages.len());
-        messages.extend(more);
-    }
-    messages
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common::certs::{Ca, Identity, expired};
 use common::fake::{FakeBroker, politely};
-use common::{Proxy, config};
+use common::{Proxy, config, trusting};
 use flymq_broker::{Broker, ClientAuth, Pem};
 use flymq_core::*;
 use rcgen::date_time_ymd;
@@ -23,14 +23,6 @@ async fn start(tls: flymq_broker::TlsConfig) -> (tempfile::TempDir, Broker, Stri
     let broker = Broker::start(config).await.unwrap();
     let address = broker.local_addr().to_string();
     (dir, broker, address)
-}
-
-/// A client's options that trust a CA.
-fn trusting(address: &str, ca: &Ca) -> Config {
-    let mut config = config(address);
-    config.tls.enabled = true;
-    config.tls.ca = Some(flymq_core::Pem::Memory(ca.pem.clone().into()));
-    config
 }
 
 fn showing(mut config: Config, identity: &Identity) -> Config {

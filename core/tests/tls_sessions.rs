@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use common::certs::Ca;
-use common::config;
+use common::trusting;
 use flymq_core::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -62,10 +62,7 @@ impl Front {
     }
 
     fn config(&self) -> Config {
-        let mut config = config(&self.address);
-        config.tls.enabled = true;
-        config.tls.ca = Some(Pem::Memory(self.ca.pem.clone().into()));
-        config
+        trusting(&self.address, &self.ca)
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::BoolishValueParser;
 
 /// Options of `flymq broker`.
 #[derive(Debug, clap::Args)]
@@ -51,10 +52,10 @@ pub struct BrokerOptions {
     #[arg(long, default_value_t = 10_000)]
     pub max_group_members: usize,
     /// After how many hours without use a transactional id is forgotten
-    #[arg(long, default_value_t = 168)]
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..))]
     pub transactional_id_expiry_hours: u32,
     /// Let only users in that "flymq user" has added, and only for what "flymq acl" allows
-    #[arg(long, env = "FLYMQ_AUTH")]
+    #[arg(long, env = "FLYMQ_AUTH", value_parser = BoolishValueParser::new())]
     pub auth: bool,
     /// After how long clients have to authenticate again, in milliseconds; 0 for never
     #[arg(long, default_value_t = 3_600_000)]

@@ -17,11 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flymq_broker::Broker;
-use flymq_core::{Client, Config, FetchOptions, Isolation};
+use flymq_core::{Client, Config, Consumer, FetchOptions, Isolation, Message};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long records that are there may take to come.
+const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 
 pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
     let config = flymq_broker::Config {
@@ -47,6 +50,25 @@ pub fn config(address: &str) -> Config {
         backoff_max: Duration::from_millis(20),
         ..Config::parse(address).unwrap()
     }
+}
+
+/// A client's options that trust a CA.
+pub fn trusting(address: &str, ca: &certs::Ca) -> Config {
+    let mut config = config(address);
+    config.tls.enabled = true;
+    config.tls.ca = Some(flymq_core::Pem::Memory(ca.pem.clone().into()));
+    config
+}
+
+/// The next records, exactly so many.
+pub async fn take(consumer: &mut Consumer, count: usize) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while messages.len() < count {
+        let more = consumer.poll(count - messages.len(), TAKEN_WITHIN).await.unwrap();
+        assert!(!more.is_empty(), "{} of {count} came", messages.len());
+        messages.extend(more);
+    }
+    messages
 }
 
 /// All records of a topic as `key → values`, in the order of each partition.
