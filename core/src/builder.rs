@@ -6,9 +6,10 @@ use std::time::Duration;
 use flymq_auth::Password;
 
 use crate::client::Client;
-use crate::config::{Config, Mechanism};
+use crate::config::{Config, Mechanism, OPTIONS};
 use crate::encryption::{Encryption, EncryptionKey, Keyring};
 use crate::error::Result;
+use crate::options::{self, OptionInfo};
 use crate::tls::{Pem, TlsVersion};
 
 /// Options of a client. Made by [`Client::builder`].
@@ -41,6 +42,45 @@ impl ClientBuilder {
             set(config);
         }
         self
+    }
+
+    /// All options that [`set`](Self::set) takes, in an order to read them in.
+    ///
+    /// ```
+    /// let names: Vec<_> = flymq_core::ClientBuilder::options().map(|option| option.name).collect();
+    /// assert!(names.contains(&"connect_timeout_ms"));
+    /// ```
+    pub fn options() -> impl Iterator<Item = &'static OptionInfo> {
+        options::infos(OPTIONS)
+    }
+
+    /// Sets an option by its name (see [`options`](Self::options)). What is wrong with it is said
+    /// by [`check`](Self::check) and [`connect`](Self::connect).
+    pub fn set(self, name: &str, value: &str) -> Self {
+        Self { config: self.config.and_then(|config| config.set(name, value)) }
+    }
+
+    /// Takes from the environment what is not set: the user's name from FLYMQ_USERNAME, the password
+    /// from FLYMQ_PASSWORD or the file that FLYMQ_PASSWORD_FILE names, encryption keys as
+    /// [`Keyring::from_env`] does.
+    pub fn or_environment(self) -> Self {
+        let from_environment = |config: Config| {
+            let mut config = config.or_environment()?;
+            if config.encryption.is_none() {
+                config.encryption = Keyring::from_env()?.map(Encryption::new);
+            }
+            Ok(config)
+        };
+        Self { config: self.config.and_then(from_environment) }
+    }
+
+    /// Looks for mistakes in the options, as [`connect`](Self::connect) does first.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT.
+    pub fn check(&self) -> Result<()> {
+        self.config.as_ref().map_err(Clone::clone)?.check()
     }
 
     /// A name for the broker's logs. Default `flymq`.

@@ -194,8 +194,10 @@ impl Client {
     /// # Errors
     ///
     /// As [`ClientBuilder::connect`].
-    pub async fn with_config(config: Config) -> Result<Self> {
+    pub async fn with_config(mut config: Config) -> Result<Self> {
         config.check()?;
+        let Config { encrypt_headers, refuse_plain, .. } = config;
+        config.encryption = config.encryption.map(|e| e.also(encrypt_headers, refuse_plain));
         let metrics = Arc::new(Metrics::new());
         let connector = Connector::open(&config.tls).await?;
         let router = Router::new(config, connector, metrics.clone());

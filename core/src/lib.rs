@@ -13,6 +13,7 @@
 //! | `link` | connections, and which broker to talk to |
 //! | [`tls`] | TLS: options, handshakes |
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
+//! | [`options`] | options of all builders by their names |
 //! | [`error`], [`metrics`] | the one error type, counters |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
 
@@ -31,6 +32,7 @@ pub mod error;
 pub mod groups;
 mod link;
 pub mod metrics;
+pub mod options;
 pub mod producer;
 pub mod record;
 pub mod tls;
@@ -53,6 +55,7 @@ pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};
 pub use metrics::{MetricsSnapshot, OperationMetrics};
+pub use options::OptionInfo;
 pub use producer::{
     Compression, Delivery, GroupOffsets, Producer, ProducerBuilder, Transaction,
     TransactionalProducer, TransactionalProducerBuilder,

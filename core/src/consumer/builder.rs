@@ -7,10 +7,13 @@ use flymq_protocol::messages::Isolation;
 use tokio::sync::Notify;
 
 use super::group::{self, Assignor, Group, GroupOptions};
+use super::names::OPTIONS;
 use super::undecryptable::Undecryptable;
 use super::{Consumer, Shared, State, fetcher};
 use crate::client::Core;
 use crate::encryption::OnUndecryptable;
+use crate::error::Result;
+use crate::options::{self, OptionInfo};
 
 /// Where reading a partition begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,20 @@ impl ConsumerBuilder {
             on_undecryptable: OnUndecryptable::default(),
         };
         Self { core, options, group: None, membership: GroupOptions::new(String::new()) }
+    }
+
+    /// All options that [`set`](Self::set) takes.
+    pub fn options() -> impl Iterator<Item = &'static OptionInfo> {
+        options::infos(OPTIONS)
+    }
+
+    /// Sets an option by its name.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for a name that there is not, or a value that the option does not take.
+    pub fn set(self, name: &str, value: &str) -> Result<Self> {
+        options::set(OPTIONS, self, "consumer", name, value)
     }
 
     /// How long the broker may wait for records before it answers. Default 500 ms. New records are

@@ -12,6 +12,7 @@
 mod builder;
 mod fetcher;
 mod group;
+mod names;
 mod offsets;
 mod progress;
 mod rebalance;

@@ -107,6 +107,12 @@ impl Encryption {
         self
     }
 
+    /// Turns on what is asked for, and nothing off.
+    pub(crate) fn also(self, seal_headers: bool, refuse_plain: bool) -> Self {
+        let (seal, refuse) = (self.seal_headers || seal_headers, self.refuse_plain || refuse_plain);
+        self.seal_headers(seal).refuse_plain(refuse)
+    }
+
     /// Encrypts a record for a topic. Clients do so themselves with what they send.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::transaction::Coordinator;
 use super::{Handle, Producer};
 use crate::client::Core;
 use crate::error::{Error, Result};
+use crate::options::{self, Opt, OptionInfo, option};
 
 /// How batches are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,46 @@ impl std::str::FromStr for Compression {
     }
 }
 
+/// The options of a producer, by name.
+const OPTIONS: &[Opt<ProducerBuilder>] = &[
+    option(
+        "linger_ms",
+        "5",
+        "How long a record may wait for others to share its batch.",
+        |builder, value| Ok(builder.linger(value.millis()?)),
+    ),
+    option(
+        "batch_bytes",
+        "131072",
+        "At what size a batch is sent without waiting longer.",
+        |builder, value| Ok(builder.batch_bytes(value.bytes()?)),
+    ),
+    option(
+        "buffer_bytes",
+        "33554432",
+        "How many bytes of records may be unacknowledged; sending more waits.",
+        |builder, value| Ok(builder.buffer_bytes(value.bytes()?)),
+    ),
+    option(
+        "max_in_flight",
+        "5",
+        "How many batches of a partition may be under way at a time, 1 to 5.",
+        |builder, value| Ok(builder.max_in_flight(value.number()?)),
+    ),
+    option(
+        "compression",
+        "none",
+        "How batches are compressed: none, lz4 or zstd.",
+        |builder, value| Ok(builder.compression(value.text().parse()?)),
+    ),
+    option(
+        "delivery_timeout_ms",
+        "120000",
+        "After how long a record that could not be delivered is given up.",
+        |builder, value| Ok(builder.delivery_timeout(value.millis()?)),
+    ),
+];
+
 /// Options of a producer. Made by [`Client::producer`](crate::Client::producer).
 #[derive(Clone, Debug)]
 pub struct ProducerBuilder {
@@ -73,6 +114,20 @@ impl ProducerBuilder {
             compression: Compression::None,
             delivery_timeout: Duration::from_secs(120),
         }
+    }
+
+    /// All options that [`set`](Self::set) takes.
+    pub fn options() -> impl Iterator<Item = &'static OptionInfo> {
+        options::infos(OPTIONS)
+    }
+
+    /// Sets an option by its name.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for a name that there is not, or a value that the option does not take.
+    pub fn set(self, name: &str, value: &str) -> Result<Self> {
+        options::set(OPTIONS, self, "producer", name, value)
     }
 
     /// How long a record may wait for others to share its batch. Default 5 ms; 0 sends at once,

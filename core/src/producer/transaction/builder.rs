@@ -7,6 +7,7 @@ use super::coordinator::Coordinator;
 use super::{TransactionalProducer, Transactions};
 use crate::client::Core;
 use crate::error::{Error, Result};
+use crate::options::{self, Opt, OptionInfo, option};
 use crate::producer::{Compression, ProducerBuilder};
 
 /// Options of a transactional producer. Made by
@@ -18,7 +19,37 @@ pub struct TransactionalProducerBuilder {
     timeout: Duration,
 }
 
+/// What a transactional producer has of its own; the rest is a producer's.
+const OPTIONS: &[Opt<TransactionalProducerBuilder>] = &[option(
+    "transaction_timeout_ms",
+    "15000",
+    "How long a transaction may be open before the broker aborts it, 1 ms to 15 minutes.",
+    |builder, value| Ok(builder.transaction_timeout(value.millis()?)),
+)];
+
+/// The option of a producer that the time-out of transactions stands for.
+const NOT_TAKEN: &str = "delivery_timeout_ms";
+
 impl TransactionalProducerBuilder {
+    /// All options that [`set`](Self::set) takes.
+    pub fn options() -> impl Iterator<Item = &'static OptionInfo> {
+        let shared = ProducerBuilder::options().filter(|option| option.name != NOT_TAKEN);
+        options::infos(OPTIONS).chain(shared)
+    }
+
+    /// Sets an option by its name.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for a name that there is not, or a value that the option does not take.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Self> {
+        if name != NOT_TAKEN && ProducerBuilder::options().any(|option| option.name == name) {
+            self.producer = self.producer.set(name, value)?;
+            return Ok(self);
+        }
+        options::set(OPTIONS, self, "transactional_producer", name, value)
+    }
+
     pub(crate) fn new(core: Arc<Core>, transactional_id: String) -> Self {
         Self {
             producer: ProducerBuilder::new(core),

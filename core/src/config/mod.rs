@@ -1,12 +1,17 @@
 //! Options of a client, and how they are written in a URL.
 
+mod names;
+
 use std::time::Duration;
 
 use flymq_auth::Password;
 
 use crate::encryption::Encryption;
 use crate::error::{Error, Result};
+use crate::options;
 use crate::tls::TlsConfig;
+
+pub(crate) use names::OPTIONS;
 
 /// The port of addresses that name none.
 pub const DEFAULT_PORT: u16 = 9092;
@@ -38,6 +43,10 @@ pub struct Config {
     /// Whether encrypted records are decrypted. Without a key to do so, reading them is an error then.
     /// Turned off, they are read as they are stored, to be sent on or looked at. Default on.
     pub decrypt: bool,
+    /// Whether names and values of headers are encrypted too, whatever `encryption` says. Default no.
+    pub encrypt_headers: bool,
+    /// Whether records that are not encrypted are refused, whatever `encryption` says. Default no.
+    pub refuse_plain: bool,
     /// Who to log in as; nobody by default.
     pub username: Option<String>,
     /// The user's password.
@@ -93,6 +102,8 @@ impl Default for Config {
             tls: TlsConfig::default(),
             encryption: None,
             decrypt: true,
+            encrypt_headers: false,
+            refuse_plain: false,
             username: None,
             password: None,
             sasl_mechanism: Mechanism::Auto,
@@ -104,12 +115,9 @@ impl Default for Config {
 impl Config {
     /// Reads `host:port,host2:port2` or `flymq://user@host:port,host2/?client_id=…&…`.
     ///
-    /// The options are `client_id`, `transactional_id`, `connect_timeout_ms`, `request_timeout_ms`,
-    /// `backoff_initial_ms`, `backoff_max_ms`, `max_response_bytes`, `sasl_mechanism`,
-    /// `allow_plain_without_tls`, and those of [`TlsConfig`]: `tls_enabled`, `tls_ca_file`,
-    /// `tls_server_name`, `tls_cert_file`, `tls_key_file`, `tls_min_version` and
-    /// `tls_insecure_skip_verify`. With `flymqs://`, `tls_enabled` is true. A password has no place in
-    /// a URL, which ends up in logs and lists of processes.
+    /// The options are those of [`ClientBuilder::options`](crate::ClientBuilder::options). With
+    /// `flymqs://`, `tls_enabled` is true. Passwords and keys have no place in a URL, which ends up in
+    /// logs and lists of processes.
     ///
     /// ```
     /// use flymq_core::Config;
@@ -161,8 +169,13 @@ impl Config {
         if config.bootstrap.is_empty() {
             return Err(invalid("no broker address is given".to_owned()));
         }
-        for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            config.set(key, value)?;
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            if options::infos(OPTIONS).any(|info| info.secret && info.name == name) {
+                return Err(invalid(format!(
+                    "a URL must not hold {name}; give it by option, file or environment"
+                )));
+            }
+            config = config.set(name, value)?;
         }
         if secured.is_some() && !config.tls.enabled {
             return Err(invalid(
@@ -170,6 +183,15 @@ impl Config {
             ));
         }
         Ok(config)
+    }
+
+    /// Sets an option by its name (see [`ClientBuilder::options`](crate::ClientBuilder::options)).
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for a name that there is not, or a value that the option does not take.
+    pub fn set(self, name: &str, value: &str) -> Result<Self> {
+        options::set(OPTIONS, self, "connect", name, value)
     }
 
     /// Takes user name and password from the environment where they are not set: FLYMQ_USERNAME;
@@ -215,6 +237,11 @@ impl Config {
         if !(1024..=1 << 30).contains(&self.max_response_bytes) {
             return Err(invalid("max_response_bytes is 1 KiB to 1 GiB".to_owned()));
         }
+        if self.encryption.is_none() && (self.encrypt_headers || self.refuse_plain) {
+            return Err(invalid(
+                "encrypt_headers and refuse_plain need an encryption_key".to_owned(),
+            ));
+        }
         self.tls.check()
     }
 
@@ -222,44 +249,6 @@ impl Config {
     /// takes up to three looks to tell, which leaves time to ask another broker.
     pub(crate) fn probe_interval(&self) -> Duration {
         (self.request_timeout / 4).clamp(Duration::from_millis(100), Duration::from_secs(10))
-    }
-
-    fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        let millis = || {
-            value
-                .parse()
-                .map(Duration::from_millis)
-                .map_err(|_| invalid(format!("{key} takes milliseconds, not {value:?}")))
-        };
-        match key {
-            "client_id" => self.client_id = value.to_owned(),
-            "transactional_id" => self.transactional_id = Some(value.to_owned()),
-            "connect_timeout_ms" => self.connect_timeout = millis()?,
-            "request_timeout_ms" => self.request_timeout = millis()?,
-            "backoff_initial_ms" => self.backoff_initial = millis()?,
-            "backoff_max_ms" => self.backoff_max = millis()?,
-            "max_response_bytes" => {
-                self.max_response_bytes = value
-                    .parse()
-                    .map_err(|_| invalid(format!("{key} takes bytes, not {value:?}")))?;
-            }
-            "sasl_mechanism" => self.sasl_mechanism = value.parse()?,
-            "allow_plain_without_tls" => {
-                self.allow_plain_without_tls = value
-                    .parse()
-                    .map_err(|_| invalid(format!("{key} takes true or false, not {value:?}")))?;
-            }
-            _ => {
-                let known = match key.strip_prefix("tls_") {
-                    Some(name) => self.tls.set(name, value)?,
-                    None => false,
-                };
-                if !known {
-                    return Err(invalid(format!("there is no option {key:?}")));
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -319,6 +308,8 @@ mod tests {
             "flymq://a?bogus=1",
             "flymq://a?tls_bogus=1",
             "flymq://a?connect_timeout_ms=x",
+            "flymq://a?encryption_key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "flymq://a?password=x",
         ] {
             assert!(Config::parse(bad).is_err(), "{bad}");
         }
