@@ -1,11 +1,13 @@
 //! `FlyMQClient`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flymq_core::config::read_password;
-use flymq_core::{Client, Config, FetchOptions, Password, Pem, TlsConfig, TlsVersion};
+use flymq_core::{
+    Client, Config, FetchOptions, Password, Pem, PooledClient, TlsConfig, TlsVersion,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -26,14 +28,20 @@ const THREADS: usize = 1;
 /// A connected client of the core. The client is dropped before the threads that serve it.
 pub struct Connected {
     pub client: Client,
-    pub host: Host,
+    /// The client's place in its pool, if it has one.
+    lease: Mutex<Option<PooledClient>>,
+    pub host: Arc<Host>,
 }
 
 impl Connected {
     pub fn new(py: Python<'_>, config: Config) -> PyResult<Self> {
-        let host = Host::new(THREADS)?;
+        let host = Arc::new(Host::new(THREADS)?);
         let client = host.wait(py, Client::with_config(config))?;
-        Ok(Self { client, host })
+        Ok(Self { client, lease: Mutex::default(), host })
+    }
+
+    fn borrowed(lease: PooledClient, host: Arc<Host>) -> Self {
+        Self { client: lease.clone(), lease: Mutex::new(Some(lease)), host }
     }
 }
 
@@ -41,6 +49,10 @@ impl Resource for Connected {
     const NAME: &'static str = "client";
 
     fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
+        if let Some(lease) = self.lease.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            drop(lease);
+            return Ok(());
+        }
         let close = async {
             self.client.close().await;
             Ok::<_, Failure>(())
@@ -144,6 +156,18 @@ pub struct FlyMQClient {
 impl FlyMQClient {
     pub fn connected(&self) -> PyResult<Arc<Connected>> {
         self.handle.get()
+    }
+
+    /// A client that goes back to its pool when it is closed.
+    pub fn borrowed(lease: PooledClient, host: Arc<Host>) -> Self {
+        Self { handle: Handle::new(Connected::borrowed(lease, host)) }
+    }
+
+    /// Gives the connection up to whoever goes on with it.
+    pub fn take_parts(&self) -> PyResult<(Client, Arc<Host>)> {
+        let connected = self.handle.get()?;
+        self.handle.forget()?;
+        Ok((connected.client.clone(), connected.host.clone()))
     }
 }
 

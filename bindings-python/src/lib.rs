@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | `FlyMQClient`; [`admin`] its calls about topics and offsets, [`groups`] about groups |
+//! | [`pool`] | `FlyMQClientPool` |
 //! | [`producer`] | `Producer`, `Delivery` |
 //! | [`consumer`] | `Consumer`, `Commit` |
 //! | [`transaction`] | `TransactionalProducer`, `Transaction` |
@@ -35,6 +36,7 @@ mod errors;
 mod groups;
 mod handle;
 mod messages;
+mod pool;
 mod producer;
 mod tls;
 mod topics;
@@ -57,6 +59,7 @@ mod _native {
         encryption::Keyring,
         errors::error_table,
         messages::{Message, RecordMetadata},
+        pool::FlyMQClientPool,
         producer::{Delivery, Producer},
         topics::{PartitionDescription, TopicDescription},
         transaction::{Transaction, TransactionalProducer},

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | [`Client`]: produce, consume, fetch; what it shares with all it makes |
+//! | [`pool`] | [`ClientPool`]: clients to be borrowed |
 //! | [`access`] | users and what they may do |
 //! | [`admin`] | topics and offsets |
 //! | [`groups`] | groups from outside: members, offsets, lag |
@@ -33,6 +34,7 @@ pub mod groups;
 mod link;
 pub mod metrics;
 pub mod options;
+pub mod pool;
 pub mod producer;
 pub mod record;
 pub mod tls;
@@ -56,6 +58,7 @@ pub use flymq_protocol::messages::Isolation;
 pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};
 pub use metrics::{MetricsSnapshot, OperationMetrics};
 pub use options::OptionInfo;
+pub use pool::{ClientPool, PooledClient};
 pub use producer::{
     Compression, Delivery, GroupOffsets, Producer, ProducerBuilder, Transaction,
     TransactionalProducer, TransactionalProducerBuilder,

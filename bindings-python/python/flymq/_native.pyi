@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypedDict, final
 
-from typing_extensions import Buffer, Self, TypeAlias
+from typing_extensions import Buffer, Self, TypeAlias, Unpack
 
 from flymq.groups import GroupDescription, GroupListing, PartitionLag, TopicPartition
 
@@ -21,6 +21,7 @@ _Headers: TypeAlias = Mapping[str, _Data | None] | Iterable[tuple[str, _Data | N
 __all__ = [
     "cli",
     "FlyMQClient",
+    "FlyMQClientPool",
     "Commit",
     "Consumer",
     "Keyring",
@@ -52,6 +53,32 @@ class _Metrics(TypedDict):
     latency_p90: float
     latency_p99: float
     latency_p999: float
+
+class _ClientOptions(TypedDict, total=False):
+    client_id: str | None
+    transactional_id: str | None
+    connect_timeout: float | None
+    request_timeout: float | None
+    tls_enabled: bool | None
+    tls_ca_file: str | os.PathLike[str] | None
+    tls_ca_pem: _Data | None
+    tls_server_name: str | None
+    tls_cert_file: str | os.PathLike[str] | None
+    tls_cert_pem: _Data | None
+    tls_key_file: str | os.PathLike[str] | None
+    tls_key_pem: _Data | None
+    tls_min_version: Literal["1.2", "1.3"] | None
+    tls_insecure_skip_verify: bool | None
+    encryption_key: _Key | None
+    encryption_keyring: Keyring | Mapping[str, _Key] | None
+    encrypt_headers: bool
+    refuse_plain: bool
+    decrypt: bool
+    username: str | None
+    password: str | None
+    password_file: str | os.PathLike[str] | None
+    sasl_mechanism: Literal["auto", "SCRAM-SHA-256", "PLAIN", "EXTERNAL"] | None
+    allow_plain_without_tls: bool | None
 
 @final
 class Keyring:
@@ -158,6 +185,29 @@ class FlyMQClient:
     def group_lag(self, group: str) -> list[PartitionLag]: ...
     def ping(self) -> float: ...
     def metrics(self) -> _Metrics: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
+
+@final
+class FlyMQClientPool:
+    def __new__(
+        cls,
+        addresses: str | Sequence[str] | None = None,
+        *,
+        size: int = 10,
+        **options: Unpack[_ClientOptions],
+    ) -> Self: ...
+    def get_client(self, timeout: float | None = None) -> FlyMQClient: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def borrowed(self) -> int: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
