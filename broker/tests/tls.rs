@@ -299,3 +299,33 @@ fn the_data_folder_is_private() {
     assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     runtime.block_on(broker.shutdown());
 }
+
+#[tokio::test]
+async fn a_mechanism_says_what_is_bound() {
+    let ca = Ca::new("ca");
+    let dir = tempfile::tempdir().unwrap();
+    let tls = Some(ca.server().broker());
+    let auth = Some(flymq_broker::AuthConfig::default());
+    let config = flymq_broker::Config { tls, auth, ..config(dir.path()) };
+    let broker = Broker::start(config).await.unwrap();
+    let mut stream = connect(&connector(&ca, &[&TLS13]), &broker).await.unwrap();
+    hello(&mut stream).await;
+    for (mechanism, first, agree) in [
+        ("SCRAM-SHA-256", "n,,n=ada,r=abc", true),
+        ("SCRAM-SHA-256-PLUS", "p=tls-exporter,,n=ada,r=abc", true),
+        ("SCRAM-SHA-256-PLUS", "n,,n=ada,r=abc", false),
+        ("SCRAM-SHA-256", "p=tls-exporter,,n=ada,r=abc", false),
+        // Binding was offered: whoever says that it was not has met someone in between.
+        ("SCRAM-SHA-256", "y,,n=ada,r=abc", false),
+    ] {
+        let data = first.as_bytes().to_vec().into();
+        send(&mut stream, &AuthRequest { mechanism: mechanism.into(), data }).await;
+        let answer = receive(&mut stream).await;
+        if agree {
+            assert_eq!(answer.opcode, AuthRequest::OPCODE.response(), "{mechanism} {first}");
+        } else {
+            let error: ErrorReply = answer.decode().unwrap();
+            assert_eq!(error.code, ErrorCode::AuthFailed as u16, "{mechanism} {first}");
+        }
+    }
+}
