@@ -1,43 +1,69 @@
+//! `Producer`, `Delivery`, and the same for asyncio.
+
 //! `Producer` and `Delivery`.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use flymq_core::ProducerBuilder;
+use flymq_python_macros::mirrored;
+use futures_util::FutureExt;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
-use crate::at_exit::patience_after;
-use crate::client::{Connected, Through};
+use crate::asyncio::{AsyncHandle, Call};
+use crate::client::{Base, Through};
+use crate::context::{asyncio_context, blocking_context};
 use crate::convert::{self, Data, Headers, Seconds, record};
-use crate::errors;
-use crate::handle::{Handle, ProcessBound, Resource};
+use crate::handle::{Blueprint, Handle, Making, Resource, Served, Waiter};
 use crate::messages::RecordMetadata;
 use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for what was sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A producer of the core. It is dropped before its client.
-struct Sending {
+/// A producer of the core.
+#[derive(Clone)]
+struct Sending(Arc<Unclosed>);
+
+struct Unclosed {
     producer: flymq_core::Producer,
-    client: Arc<Connected>,
+    runtime: tokio::runtime::Handle,
 }
 
 impl Resource for Sending {
     const NAME: &'static str = "producer";
 
-    fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        self.client.host.wait(py, self.producer.close(timeout.unwrap_or(CLOSE_TIMEOUT)))
+    async fn close(self, timeout: Option<Duration>) -> Result<(), Failure> {
+        Ok(self.0.producer.close(timeout.unwrap_or(CLOSE_TIMEOUT)).await?)
     }
 }
 
-impl Drop for Sending {
+impl Drop for Unclosed {
     /// Whoever forgets to close still has his records sent, while the client lives.
     fn drop(&mut self) {
         let producer = self.producer.clone();
-        self.client.host.spawn(async move { producer.close(CLOSE_TIMEOUT).await });
+        self.runtime.spawn(async move { producer.close(CLOSE_TIMEOUT).await });
+    }
+}
+
+/// A producer that is yet to be made.
+struct Plan {
+    base: Base,
+    configure: Arc<dyn Fn(ProducerBuilder) -> ProducerBuilder + Send + Sync>,
+}
+
+impl Blueprint for Plan {
+    type Resource = Sending;
+
+    fn make(&self, py: Python<'_>) -> PyResult<Making<Sending>> {
+        let (host, connecting) = self.base.make(py)?;
+        let configure = self.configure.clone();
+        let making = async move {
+            let producer = configure(connecting.await?.client.producer()).build()?;
+            let runtime = tokio::runtime::Handle::current();
+            Ok(Sending(Arc::new(Unclosed { producer, runtime })))
+        };
+        Ok((host, making.boxed()))
     }
 }
 
@@ -55,135 +81,182 @@ pub struct Producer {
     handle: Arc<Handle<Sending>>,
 }
 
-#[pymethods]
 impl Producer {
+    fn open(py: Python<'_>, plan: Plan) -> PyResult<Self> {
+        Ok(Self { handle: Handle::make(py, &plan)? })
+    }
+}
+
+/// `Producer` for asyncio: its methods, awaited.
+///
+///     async with AsyncProducer(client) as producer:
+///         delivery = await producer.send("orders", data)
+///         metadata = await delivery
+///
+/// `client` is an AsyncFlyMQClient, or addresses as it takes them; the other options are those of
+/// Producer. Constructing connects nothing: `async with` or `await producer.connect()` does. `send` waits
+/// only while the buffer is full; if it is cancelled then, the record is not sent.
+///
+/// `close()`, which leaving the block calls, sends what is left.
+#[pyclass(module = "flymq", frozen, weakref)]
+pub struct AsyncProducer {
+    handle: Arc<AsyncHandle<Sending>>,
+}
+
+impl AsyncProducer {
+    fn unconnected(plan: Plan) -> Self {
+        Self { handle: AsyncHandle::unconnected(plan) }
+    }
+}
+
+#[mirrored(Producer, AsyncProducer)]
+impl Plan {
     #[new]
     #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None))]
     fn new(
-        py: Python<'_>,
-        client: Option<Through<'_>>,
+        client: Option<Through>,
         linger: Option<Seconds>,
         batch_bytes: Option<usize>,
         buffer_bytes: Option<usize>,
-        compression: Option<&str>,
+        compression: Option<String>,
         delivery_timeout: Option<Seconds>,
         max_in_flight: Option<usize>,
     ) -> PyResult<Self> {
-        let client = Through::connected(client, py)?;
-        let mut builder = client.client.producer();
-        if let Some(Seconds(linger)) = linger {
-            builder = builder.linger(linger);
-        }
-        if let Some(bytes) = batch_bytes {
-            builder = builder.batch_bytes(bytes);
-        }
-        if let Some(bytes) = buffer_bytes {
-            builder = builder.buffer_bytes(bytes);
-        }
-        if let Some(name) = compression {
-            builder = builder.compression(convert::compression(name)?);
-        }
-        if let Some(Seconds(timeout)) = delivery_timeout {
-            builder = builder.delivery_timeout(timeout);
-        }
-        if let Some(batches) = max_in_flight {
-            builder = builder.max_in_flight(batches);
-        }
-        let producer = client.host.wait(py, async { builder.build() })?;
-        Ok(Self { handle: Handle::new(Sending { producer, client }) })
+        let compression = compression.as_deref().map(convert::compression).transpose()?;
+        let configure = move |mut builder: ProducerBuilder| {
+            if let Some(Seconds(linger)) = linger {
+                builder = builder.linger(linger);
+            }
+            if let Some(bytes) = batch_bytes {
+                builder = builder.batch_bytes(bytes);
+            }
+            if let Some(bytes) = buffer_bytes {
+                builder = builder.buffer_bytes(bytes);
+            }
+            if let Some(kind) = compression {
+                builder = builder.compression(kind);
+            }
+            if let Some(Seconds(timeout)) = delivery_timeout {
+                builder = builder.delivery_timeout(timeout);
+            }
+            if let Some(batches) = max_in_flight {
+                builder = builder.max_in_flight(batches);
+            }
+            builder
+        };
+        Ok(Self { base: Base::new(client)?, configure: Arc::new(configure) })
     }
+}
 
+#[mirrored(Producer, AsyncProducer)]
+impl Sending {
     /// Take a record in and return its Delivery at once, or as soon as there is room for it.
     ///
     /// The arguments are those of `FlyMQClient.produce`. Raises what is known at once, such as
     /// UnknownTopicError; whatever happens later, the Delivery tells.
     #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
-    fn send(
-        &self,
-        py: Python<'_>,
-        topic: &str,
+    #[opens(Delivery, AsyncDelivery)]
+    async fn send(
+        self,
+        topic: String,
         data: Option<Data>,
         key: Option<Data>,
         headers: Option<Headers>,
         partition: Option<u32>,
         timestamp: Option<i64>,
-    ) -> PyResult<Delivery> {
+    ) -> flymq_core::Result<flymq_core::Delivery> {
         let record = record(data, key, headers, partition, timestamp);
-        let this = self.handle.get()?;
-        let delivery = this.client.host.wait_unless_ready(py, this.producer.send(topic, record))?;
-        Ok(Delivery::new(delivery, this.client.clone()))
+        self.0.producer.send(&topic, record).await
     }
 
     /// Send what has been taken in without further delay, and wait until each record is stored or
     /// given up; which of the two, the deliveries tell. Raises RequestTimeoutError after `timeout`
     /// seconds, if one is given.
     #[pyo3(signature = (timeout=None))]
-    fn flush(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let this = self.handle.get()?;
+    async fn flush(self, timeout: Option<Seconds>) -> Result<(), Failure> {
         let flush = async {
-            this.producer.flush().await;
+            self.0.producer.flush().await;
             Ok::<_, Failure>(())
         };
-        this.client.host.wait(py, in_time(timeout.map(|s| s.0), "flush", flush))
+        in_time(timeout.map(|s| s.0), "flush", flush).await
     }
+}
 
+#[pymethods]
+impl Producer {
     /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
     /// longer than `timeout` seconds (30), and gives up the rest. Harmless when closed.
     #[pyo3(signature = (timeout=None))]
     fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         self.handle.close(py, timeout.map(|s| s.0))
     }
+}
 
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    #[pyo3(signature = (exc_type=None, exc_value=None, traceback=None))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        exc_type: Option<&Bound<'_, PyType>>,
-        exc_value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        let _ = (exc_value, traceback);
-        self.handle.close(py, patience_after(exc_type)?)
+#[pymethods]
+impl AsyncProducer {
+    /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
+    /// longer than `timeout` seconds (30), and gives up the rest. Harmless when closed.
+    #[pyo3(signature = (timeout=None))]
+    fn close(&self, timeout: Option<Seconds>) -> Call {
+        self.handle.close("AsyncProducer.close", timeout.map(|s| s.0))
     }
 }
+
+blocking_context!(Producer);
+asyncio_context!(AsyncProducer);
 
 /// A record on its way, returned by `Producer.send` and `Transaction.produce`. It is sent whether or
 /// not this is kept.
 #[pyclass(module = "flymq", frozen, weakref)]
-pub struct Delivery(ProcessBound<(Mutex<flymq_core::Delivery>, Arc<Connected>)>);
+pub struct Delivery {
+    handle: Waiter<Fate>,
+}
 
 impl Delivery {
-    pub fn new(delivery: flymq_core::Delivery, client: Arc<Connected>) -> Self {
-        Self(ProcessBound::new("delivery", (Mutex::new(delivery), client)))
+    pub fn opened(Served { core, host }: Served<flymq_core::Delivery>) -> Self {
+        Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) }
+    }
+}
+
+/// `Delivery` for asyncio, returned by `AsyncProducer.send` and `AsyncTransaction.produce`: awaiting it
+/// is awaiting its `result()`. The record is sent whether or not this is kept or awaited.
+#[pyclass(module = "flymq", frozen, weakref)]
+pub struct AsyncDelivery {
+    handle: Waiter<Fate>,
+}
+
+impl AsyncDelivery {
+    pub fn opened(
+        _py: Python<'_>,
+        Served { core, host }: Served<flymq_core::Delivery>,
+    ) -> PyResult<Self> {
+        Ok(Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) })
+    }
+}
+
+/// What becomes of a record.
+#[derive(Clone)]
+struct Fate(flymq_core::Delivery);
+
+#[mirrored(Delivery, AsyncDelivery)]
+impl Fate {
+    /// Wait until the record is stored and return where, as RecordMetadata. Raises why it could not
+    /// be stored, or RequestTimeoutError after `timeout` seconds, if one is given.
+    #[pyo3(signature = (timeout=None))]
+    #[quick]
+    async fn result(self, timeout: Option<Seconds>) -> Result<RecordMetadata, Failure> {
+        in_time(timeout.map(|s| s.0), "result", self.0).await.map(RecordMetadata)
+    }
+
+    /// Whether the record is stored or given up.
+    fn done(self) -> flymq_core::Result<bool> {
+        Ok(self.0.is_done())
     }
 }
 
 #[pymethods]
-impl Delivery {
-    /// Wait until the record is stored and return where, as RecordMetadata. Raises why it could not
-    /// be stored, or RequestTimeoutError after `timeout` seconds, if one is given.
-    #[pyo3(signature = (timeout=None))]
-    fn result(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<RecordMetadata> {
-        let (delivery, client) = self.0.get()?;
-        if let Some(result) = lock(delivery).try_result() {
-            return result.map(RecordMetadata).map_err(errors::from_core);
-        }
-        // Of several threads that wait, only the last is woken at once; the others look again soon.
-        let stored = poll_fn(|context| Pin::new(&mut *lock(delivery)).poll(context));
-        let wait = in_time(timeout.map(|s| s.0), "result", stored);
-        client.host.wait(py, wait).map(RecordMetadata)
+impl AsyncDelivery {
+    fn __await__(&self) -> Call {
+        self.result(None)
     }
-
-    /// Whether the record is stored or given up.
-    fn done(&self) -> PyResult<bool> {
-        Ok(lock(&self.0.get()?.0).is_done())
-    }
-}
-
-fn lock(delivery: &Mutex<flymq_core::Delivery>) -> MutexGuard<'_, flymq_core::Delivery> {
-    delivery.lock().unwrap_or_else(PoisonError::into_inner)
 }

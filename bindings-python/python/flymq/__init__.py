@@ -14,6 +14,13 @@ bytes.
 """
 
 from flymq._native import (
+    AsyncCommit,
+    AsyncDelivery,
+    AsyncFlyMQClient,
+    AsyncFlyMQClientPool,
+    AsyncProducer,
+    AsyncTransaction,
+    AsyncTransactionalProducer,
     Commit,
     Consumer,
     Delivery,
@@ -108,6 +115,13 @@ from flymq.groups import (
 )
 
 __all__ = [
+    "AsyncCommit",
+    "AsyncDelivery",
+    "AsyncFlyMQClient",
+    "AsyncFlyMQClientPool",
+    "AsyncProducer",
+    "AsyncTransaction",
+    "AsyncTransactionalProducer",
     "AuthFailedError",
     "AuthRequiredError",
     "BadMagicError",

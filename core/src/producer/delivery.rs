@@ -105,6 +105,13 @@ impl Delivery {
     }
 }
 
+/// Another one for the same record, to be awaited by somebody else.
+impl Clone for Delivery {
+    fn clone(&self) -> Self {
+        Self::new(self.fate.clone(), self.index, self.timestamp)
+    }
+}
+
 impl Future for Delivery {
     type Output = Result<RecordMetadata>;
 
