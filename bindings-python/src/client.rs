@@ -13,11 +13,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::at_exit::patience_after;
-use crate::convert::{self, Addresses, Data, Headers, Records, Seconds, record};
+use crate::convert::{self, Addresses, Data, Headers, Seconds};
 use crate::encryption::{Key, Keys, encryption};
 use crate::errors;
 use crate::handle::{Handle, Resource};
 use crate::messages::{Message, RecordMetadata};
+use crate::serdes::{Deserializer, Deserializers, Serializer, Serializers};
 use crate::tls;
 use crate::transaction::Transaction;
 use crate::wait::{Failure, Host, in_time};
@@ -254,72 +255,77 @@ impl FlyMQClient {
     /// Records of one key go to one partition; without a key they go round the partitions, so that
     /// offsets alone do not say where a record is: see `produce_record`. `data` and `key` are
     /// bytes-like, or str for UTF-8; `data` None marks the key as deleted. `headers` maps names to
-    /// values, or is pairs of both. `timestamp` is milliseconds since 1970, by default now.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
+    /// values, or is pairs of both. `timestamp` is milliseconds since 1970, by default now. With a
+    /// `serializer`, see `flymq.serializers`, `data` is what that takes.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
     fn produce(
         &self,
         py: Python<'_>,
         topic: &str,
-        data: Option<Data>,
-        key: Option<Data>,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
         headers: Option<Headers>,
         partition: Option<u32>,
         timestamp: Option<i64>,
+        serializer: Option<Serializer>,
     ) -> PyResult<u64> {
-        self.produce_record(py, topic, data, key, headers, partition, timestamp)
+        self.produce_record(py, topic, data, key, headers, partition, timestamp, serializer)
             .map(|stored| stored.0.offset)
     }
 
     /// As `produce`, but return the RecordMetadata: topic, partition, offset and timestamp.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
     fn produce_record(
         &self,
         py: Python<'_>,
         topic: &str,
-        data: Option<Data>,
-        key: Option<Data>,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
         headers: Option<Headers>,
         partition: Option<u32>,
         timestamp: Option<i64>,
+        serializer: Option<Serializer>,
     ) -> PyResult<RecordMetadata> {
-        let record = record(data, key, headers, partition, timestamp);
+        let serializers = Serializers::of_value(serializer);
+        let record = serializers.record(topic, data, key, headers, partition, timestamp, None)?;
         let this = self.handle.get()?;
         this.host.wait(py, this.client.produce(topic, record)).map(RecordMetadata)
     }
 
     /// Send (key, data) pairs, wait until all are stored, and return their offsets in their order.
     ///
-    /// `partition` is for all of them. The first failure is raised; some of the others may be
-    /// stored then.
-    #[pyo3(signature = (topic, records, partition=None))]
+    /// `partition` and `serializer` are for all of them. The first failure is raised; some of the
+    /// others may be stored then.
+    #[pyo3(signature = (topic, records, partition=None, *, serializer=None))]
     fn produce_batch(
         &self,
         py: Python<'_>,
         topic: &str,
-        records: Records,
+        records: &Bound<'_, PyAny>,
         partition: Option<u32>,
+        serializer: Option<Serializer>,
     ) -> PyResult<Vec<u64>> {
-        let records = records.0.into_iter().map(|record| match partition {
-            Some(partition) => record.partition(partition),
-            None => record,
-        });
+        let records = Serializers::of_value(serializer).records(topic, records, partition)?;
         let this = self.handle.get()?;
         let stored = this.host.wait(py, this.client.produce_batch(topic, records))?;
         Ok(stored.into_iter().map(|stored| stored.offset).collect())
     }
 
-    /// Return the first message at or after the offset, or None at the end of the log.
-    #[pyo3(signature = (topic, offset, partition=0))]
+    /// Return the first message at or after the offset, or None at the end of the log. Its value is
+    /// what the `deserializer` makes of it, see `flymq.serializers`, else bytes.
+    #[pyo3(signature = (topic, offset, partition=0, *, deserializer=None))]
     fn consume(
         &self,
         py: Python<'_>,
         topic: &str,
         offset: u64,
         partition: u32,
+        deserializer: Option<Deserializer>,
     ) -> PyResult<Option<Message>> {
         let this = self.handle.get()?;
         let message = this.host.wait(py, this.client.consume(topic, partition, offset))?;
-        Ok(message.map(Message))
+        let deserializers = Deserializers::of_value(deserializer);
+        message.map(|message| deserializers.message(py, &message)).transpose()
     }
 
     /// Return messages of a partition from the offset on; none at the end of the log.
@@ -327,8 +333,9 @@ impl FlyMQClient {
     /// Waits up to `max_wait` seconds (0) for `min_bytes` (1) if there are none yet. Returns at
     /// most `max_records` (10,000), and roughly `max_bytes` (1 MiB). `isolation` is
     /// "read_committed" (the default) or "read_uncommitted". Read on behind the last message's
-    /// offset; offsets may have gaps.
-    #[pyo3(signature = (topic, offset, partition=0, *, max_records=None, max_wait=None, max_bytes=None, min_bytes=None, isolation=None))]
+    /// offset; offsets may have gaps. Values are what the `deserializer` makes of them; the first
+    /// that it cannot read raises SerializationError, which says where.
+    #[pyo3(signature = (topic, offset, partition=0, *, max_records=None, max_wait=None, max_bytes=None, min_bytes=None, isolation=None, deserializer=None))]
     fn fetch(
         &self,
         py: Python<'_>,
@@ -340,6 +347,7 @@ impl FlyMQClient {
         max_bytes: Option<u32>,
         min_bytes: Option<u32>,
         isolation: Option<&str>,
+        deserializer: Option<Deserializer>,
     ) -> PyResult<Vec<Message>> {
         let defaults = FetchOptions::default();
         let options = FetchOptions {
@@ -351,7 +359,7 @@ impl FlyMQClient {
         };
         let this = self.handle.get()?;
         let messages = this.host.wait(py, this.client.fetch(topic, partition, offset, options))?;
-        Ok(messages.into_iter().map(Message).collect())
+        Deserializers::of_value(deserializer).messages(py, &messages)
     }
 
     /// Begin a transaction: several records, and offsets of a group, that are stored together or not
@@ -368,7 +376,7 @@ impl FlyMQClient {
     fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
         let this = self.handle.get()?;
         let transaction = this.host.wait(py, this.client.transaction())?;
-        Ok(Transaction::new(transaction, this))
+        Ok(Transaction::new(transaction, this, Serializers::default()))
     }
 
     /// Ask the broker whether it is there, and return how many seconds the answer took.

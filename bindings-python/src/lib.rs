@@ -8,6 +8,7 @@
 //! | [`consumer`] | `Consumer`, `Commit` |
 //! | [`transaction`] | `TransactionalProducer`, `Transaction` |
 //! | [`messages`] | `Message`, `RecordMetadata` |
+//! | [`serdes`] | serializers and deserializers of Python, applied |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
 //! | [`encryption`] | `Keyring`, and the keys of a client |
 //! | [`tls`] | arguments about TLS |
@@ -38,6 +39,7 @@ mod handle;
 mod messages;
 mod pool;
 mod producer;
+mod serdes;
 mod tls;
 mod topics;
 mod transaction;
@@ -46,7 +48,7 @@ mod wait;
 use pyo3::prelude::*;
 
 /// The compiled part of `flymq`; import from `flymq` instead.
-#[pymodule]
+#[pymodule(gil_used = false)]
 mod _native {
     use pyo3::prelude::*;
 

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::at_exit::patience_after;
 use crate::client::{Connected, Through};
-use crate::convert::{self, Data, Headers, Seconds, record};
+use crate::convert::{self, Headers, Seconds};
 use crate::errors;
 use crate::handle::{Handle, ProcessBound, Resource};
 use crate::messages::RecordMetadata;
+use crate::serdes::{Serializer, Serializers};
 use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for what was sent.
@@ -48,17 +50,20 @@ impl Drop for Sending {
 /// `buffer_bytes` how much may be unacknowledged before `send` waits (32 MiB), `compression` "none"
 /// (the default), "lz4" or "zstd", `delivery_timeout` after how many seconds a record is given up
 /// (120), `max_in_flight` how many batches of a partition are under way at a time (5).
+/// `key_serializer` and `value_serializer` make bytes of what `send` is given, see `flymq.serializers`;
+/// without them it takes bytes and text.
 ///
 /// `close()`, which leaving a `with` block calls, sends what is left.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Producer {
     handle: Arc<Handle<Sending>>,
+    serializers: Serializers,
 }
 
 #[pymethods]
 impl Producer {
     #[new]
-    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None))]
+    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None, key_serializer=None, value_serializer=None))]
     fn new(
         py: Python<'_>,
         client: Option<Through<'_>>,
@@ -68,6 +73,8 @@ impl Producer {
         compression: Option<&str>,
         delivery_timeout: Option<Seconds>,
         max_in_flight: Option<usize>,
+        key_serializer: Option<Serializer>,
+        value_serializer: Option<Serializer>,
     ) -> PyResult<Self> {
         let client = Through::connected(client, py)?;
         let mut builder = client.client.producer();
@@ -90,25 +97,30 @@ impl Producer {
             builder = builder.max_in_flight(batches);
         }
         let producer = client.host.wait(py, async { builder.build() })?;
-        Ok(Self { handle: Handle::new(Sending { producer, client }) })
+        let serializers = Serializers { key: key_serializer, value: value_serializer };
+        Ok(Self { handle: Handle::new(Sending { producer, client }), serializers })
     }
 
     /// Take a record in and return its Delivery at once, or as soon as there is room for it.
     ///
-    /// The arguments are those of `FlyMQClient.produce`. Raises what is known at once, such as
-    /// UnknownTopicError; whatever happens later, the Delivery tells.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
+    /// The arguments are those of `FlyMQClient.produce`; key and data are what the serializers take.
+    /// Raises what is known at once, such as UnknownTopicError; whatever happens later, the Delivery
+    /// tells.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
     fn send(
         &self,
         py: Python<'_>,
         topic: &str,
-        data: Option<Data>,
-        key: Option<Data>,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
         headers: Option<Headers>,
         partition: Option<u32>,
         timestamp: Option<i64>,
+        serializer: Option<Serializer>,
     ) -> PyResult<Delivery> {
-        let record = record(data, key, headers, partition, timestamp);
+        let given = serializer.as_ref();
+        let record =
+            self.serializers.record(topic, data, key, headers, partition, timestamp, given)?;
         let this = self.handle.get()?;
         let delivery = this.client.host.wait_unless_ready(py, this.producer.send(topic, record))?;
         Ok(Delivery::new(delivery, this.client.clone()))
@@ -148,6 +160,10 @@ impl Producer {
     ) -> PyResult<()> {
         let _ = (exc_value, traceback);
         self.handle.close(py, patience_after(exc_type)?)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
     }
 }
 

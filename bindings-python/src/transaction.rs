@@ -7,14 +7,16 @@ use std::time::Duration;
 use flymq_core::GroupOffsets;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::at_exit::patience_after;
 use crate::client::{Connected, Through};
 use crate::consumer::Consumer;
-use crate::convert::{self, Data, Headers, Seconds, record};
+use crate::convert::{self, Headers, Seconds};
 use crate::groups::{self, ByPartition};
 use crate::handle::{Handle, ProcessBound, Resource};
 use crate::producer::Delivery;
+use crate::serdes::{Serializer, Serializers};
 use crate::wait::in_time;
 
 /// How long `close()` waits for the last transaction's end.
@@ -40,18 +42,19 @@ impl Resource for Transacting {
 /// producer's name, the same after each restart of the program: a new producer of a name puts the
 /// older one out of action (ProducerFencedError), so that what a crashed or hanging process has left
 /// open does no harm. `transaction_timeout` is after how many seconds the broker aborts a
-/// transaction that was left open (15). The other options are as for `Producer`.
+/// transaction that was left open (15). The other options, serializers too, are as for `Producer`.
 ///
 /// `close()`, which leaving a `with` block calls, aborts what is open.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct TransactionalProducer {
     handle: Arc<Handle<Transacting>>,
+    serializers: Serializers,
 }
 
 #[pymethods]
 impl TransactionalProducer {
     #[new]
-    #[pyo3(signature = (client=None, *, transactional_id, transaction_timeout=None, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, max_in_flight=None))]
+    #[pyo3(signature = (client=None, *, transactional_id, transaction_timeout=None, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, max_in_flight=None, key_serializer=None, value_serializer=None))]
     fn new(
         py: Python<'_>,
         client: Option<Through<'_>>,
@@ -62,6 +65,8 @@ impl TransactionalProducer {
         buffer_bytes: Option<usize>,
         compression: Option<&str>,
         max_in_flight: Option<usize>,
+        key_serializer: Option<Serializer>,
+        value_serializer: Option<Serializer>,
     ) -> PyResult<Self> {
         let client = Through::connected(client, py)?;
         let mut builder = client.client.transactional_producer(transactional_id);
@@ -84,7 +89,8 @@ impl TransactionalProducer {
             builder = builder.max_in_flight(batches);
         }
         let producer = client.host.wait(py, builder.build())?;
-        Ok(Self { handle: Handle::new(Transacting { producer, client }) })
+        let serializers = Serializers { key: key_serializer, value: value_serializer };
+        Ok(Self { handle: Handle::new(Transacting { producer, client }), serializers })
     }
 
     /// Begin a transaction. Leaving its `with` block commits it; leaving it by an exception aborts it.
@@ -94,7 +100,7 @@ impl TransactionalProducer {
     fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
         let this = self.handle.get()?;
         let transaction = this.client.host.wait(py, this.producer.begin())?;
-        Ok(Transaction::new(transaction, this.client.clone()))
+        Ok(Transaction::new(transaction, this.client.clone(), self.serializers.clone_ref(py)))
     }
 
     /// The producer's name.
@@ -125,6 +131,10 @@ impl TransactionalProducer {
         let _ = (exc_value, traceback);
         self.handle.close(py, patience_after(exc_type)?)
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
+    }
 }
 
 /// An open transaction, made by `FlyMQClient.transaction` or `TransactionalProducer.transaction`.
@@ -136,8 +146,11 @@ impl TransactionalProducer {
 /// TxnAbortedError from any call means that nothing will come of the transaction: run it again from
 /// its beginning, which for a consumer is `Consumer.rewind()`. After ProducerFencedError another
 /// producer has taken over: stop. Calls after the end raise InvalidTxnStateError.
-#[pyclass(module = "flymq", frozen, weakref)]
-pub struct Transaction(ProcessBound<Open>);
+#[pyclass(module = "flymq", frozen, weakref, generic)]
+pub struct Transaction {
+    open: ProcessBound<Open>,
+    serializers: Serializers,
+}
 
 /// A transaction of the core. It is dropped before its client.
 struct Open {
@@ -148,9 +161,13 @@ struct Open {
 }
 
 impl Transaction {
-    pub fn new(transaction: flymq_core::Transaction, client: Arc<Connected>) -> Self {
+    pub fn new(
+        transaction: flymq_core::Transaction,
+        client: Arc<Connected>,
+        serializers: Serializers,
+    ) -> Self {
         let open = Open { transaction, client, ended: AtomicBool::new(false) };
-        Self(ProcessBound::new("transaction", open))
+        Self { open: ProcessBound::new("transaction", open), serializers }
     }
 }
 
@@ -160,19 +177,22 @@ impl Transaction {
     ///
     /// The arguments are those of `FlyMQClient.produce`. The delivery need not be looked at: a
     /// transaction of which a record failed does not commit.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
     fn produce(
         &self,
         py: Python<'_>,
         topic: &str,
-        data: Option<Data>,
-        key: Option<Data>,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
         headers: Option<Headers>,
         partition: Option<u32>,
         timestamp: Option<i64>,
+        serializer: Option<Serializer>,
     ) -> PyResult<Delivery> {
-        let record = record(data, key, headers, partition, timestamp);
-        let open = self.0.get()?;
+        let given = serializer.as_ref();
+        let record =
+            self.serializers.record(topic, data, key, headers, partition, timestamp, given)?;
+        let open = self.open.get()?;
         let delivery =
             open.client.host.wait_unless_ready(py, open.transaction.send(topic, record))?;
         Ok(Delivery::new(delivery, open.client.clone()))
@@ -190,7 +210,7 @@ impl Transaction {
         consumer: &Bound<'_, Consumer>,
         offsets: Option<ByPartition>,
     ) -> PyResult<()> {
-        let open = self.0.get()?;
+        let open = self.open.get()?;
         let mut processed = consumer.get().processed(py)?;
         if let Some(offsets) = offsets {
             processed = groups::processed(offsets)
@@ -204,7 +224,7 @@ impl Transaction {
     /// Raises TxnAbortedError if nothing will be seen of it. After RequestTimeoutError it may be
     /// committed: call again to find out.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
-        let open = self.0.get()?;
+        let open = self.open.get()?;
         open.client.host.wait(py, open.transaction.commit())?;
         open.ended.store(true, Relaxed);
         Ok(())
@@ -212,7 +232,7 @@ impl Transaction {
 
     /// Discard the transaction.
     fn abort(&self, py: Python<'_>) -> PyResult<()> {
-        let open = self.0.get()?;
+        let open = self.open.get()?;
         open.client.host.wait(py, open.transaction.abort())?;
         open.ended.store(true, Relaxed);
         Ok(())
@@ -231,7 +251,7 @@ impl Transaction {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let _ = (exc_value, traceback);
-        let open = self.0.get()?;
+        let open = self.open.get()?;
         if open.ended.load(Relaxed) {
             return Ok(());
         }
@@ -243,5 +263,9 @@ impl Transaction {
         let abort = in_time(patience_after(exc_type)?, "abort", open.transaction.abort());
         let _ = open.client.host.wait(py, abort);
         Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
     }
 }
