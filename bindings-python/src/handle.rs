@@ -6,11 +6,13 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 
 use crate::at_exit;
 use crate::errors;
+use crate::op::Op;
 use crate::wait::{Failure, Host};
 
 /// Something of the core that Python has an object for. Cheap to clone: each call has its own. It does
@@ -129,6 +131,13 @@ impl<R: Resource> Handle<R> {
     {
         let Served { core, host } = self.get()?;
         host.wait_unless_ready(py, call(core))
+    }
+
+    /// Waits for a call that was prepared.
+    pub fn run<T>(&self, py: Python<'_>, op: Op<R, T>) -> PyResult<T> {
+        let Served { core, host } = self.get()?;
+        let outcome = host.wait(py, (op.call)(core).map(Ok::<_, Failure>))?;
+        (op.finish)(py, outcome)
     }
 
     /// Waits for a call that opens something, served by the same threads.

@@ -8,6 +8,7 @@
 //! | [`consumer`] | `Consumer`, `Commit` |
 //! | [`transaction`] | `TransactionalProducer`, `Transaction` |
 //! | [`messages`] | `Message`, `RecordMetadata` |
+//! | [`serdes`] | serializers and deserializers of Python, applied |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
 //! | [`groups`] | the named tuples of `flymq.groups` |
 //! | [`encryption`] | `Keyring`, and the keys of a client |
@@ -18,6 +19,7 @@
 //! | [`errors`] | errors → the exceptions of `flymq.errors` |
 //! | [`wait`] | waiting: GIL released, signals answered, panics caught |
 //! | [`asyncio`] | the same for asyncio: awaitables, completed from the core's threads |
+//! | [`op`] | calls with work for Python before and after them |
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
@@ -43,8 +45,10 @@ mod errors;
 mod groups;
 mod handle;
 mod messages;
+mod op;
 mod pool;
 mod producer;
+mod serdes;
 mod tls;
 mod topics;
 mod transaction;
@@ -53,7 +57,7 @@ mod wait;
 use pyo3::prelude::*;
 
 /// The compiled part of `flymq`; import from `flymq` instead.
-#[pymodule]
+#[pymodule(gil_used = false)]
 mod _native {
     use pyo3::prelude::*;
 

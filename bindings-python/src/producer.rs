@@ -1,21 +1,21 @@
-//! `Producer`, `Delivery`, and the same for asyncio.
-
-//! `Producer` and `Delivery`.
+//! Producers and deliveries, blocking and for asyncio.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use flymq_core::ProducerBuilder;
+use flymq_core::{ProducerBuilder, Record};
 use flymq_python_macros::mirrored;
 use futures_util::FutureExt;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
-use crate::asyncio::{AsyncHandle, Call};
+use crate::asyncio::{self, AsyncHandle, Call};
 use crate::client::{Base, Through};
 use crate::context::{asyncio_context, blocking_context};
-use crate::convert::{self, Data, Headers, Seconds, record};
+use crate::convert::{self, Headers, Seconds};
 use crate::handle::{Blueprint, Handle, Making, Resource, Served, Waiter};
 use crate::messages::RecordMetadata;
+use crate::serdes::{Serializer, Serializers};
 use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for what was sent.
@@ -28,6 +28,12 @@ struct Sending(Arc<Unclosed>);
 struct Unclosed {
     producer: flymq_core::Producer,
     runtime: tokio::runtime::Handle,
+}
+
+impl Sending {
+    async fn send(self, topic: String, record: Record) -> flymq_core::Result<flymq_core::Delivery> {
+        self.0.producer.send(&topic, record).await
+    }
 }
 
 impl Resource for Sending {
@@ -74,16 +80,19 @@ impl Blueprint for Plan {
 /// `buffer_bytes` how much may be unacknowledged before `send` waits (32 MiB), `compression` "none"
 /// (the default), "lz4" or "zstd", `delivery_timeout` after how many seconds a record is given up
 /// (120), `max_in_flight` how many batches of a partition are under way at a time (5).
+/// `key_serializer` and `value_serializer` make bytes of what `send` is given, see `flymq.serializers`;
+/// without them it takes bytes and text.
 ///
 /// `close()`, which leaving a `with` block calls, sends what is left.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Producer {
     handle: Arc<Handle<Sending>>,
+    serializers: Serializers,
 }
 
 impl Producer {
-    fn open(py: Python<'_>, plan: Plan) -> PyResult<Self> {
-        Ok(Self { handle: Handle::make(py, &plan)? })
+    fn open(py: Python<'_>, (plan, serializers): (Plan, Serializers)) -> PyResult<Self> {
+        Ok(Self { handle: Handle::make(py, &plan)?, serializers })
     }
 }
 
@@ -98,21 +107,22 @@ impl Producer {
 /// only while the buffer is full; if it is cancelled then, the record is not sent.
 ///
 /// `close()`, which leaving the block calls, sends what is left.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct AsyncProducer {
     handle: Arc<AsyncHandle<Sending>>,
+    serializers: Serializers,
 }
 
 impl AsyncProducer {
-    fn unconnected(plan: Plan) -> Self {
-        Self { handle: AsyncHandle::unconnected(plan) }
+    fn unconnected((plan, serializers): (Plan, Serializers)) -> Self {
+        Self { handle: AsyncHandle::unconnected(plan), serializers }
     }
 }
 
 #[mirrored(Producer, AsyncProducer)]
 impl Plan {
     #[new]
-    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None))]
+    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None, key_serializer=None, value_serializer=None))]
     fn new(
         client: Option<Through>,
         linger: Option<Seconds>,
@@ -121,7 +131,9 @@ impl Plan {
         compression: Option<String>,
         delivery_timeout: Option<Seconds>,
         max_in_flight: Option<usize>,
-    ) -> PyResult<Self> {
+        key_serializer: Option<Serializer>,
+        value_serializer: Option<Serializer>,
+    ) -> PyResult<(Self, Serializers)> {
         let compression = compression.as_deref().map(convert::compression).transpose()?;
         let configure = move |mut builder: ProducerBuilder| {
             if let Some(Seconds(linger)) = linger {
@@ -144,31 +156,13 @@ impl Plan {
             }
             builder
         };
-        Ok(Self { base: Base::new(client)?, configure: Arc::new(configure) })
+        let plan = Self { base: Base::new(client)?, configure: Arc::new(configure) };
+        Ok((plan, Serializers { key: key_serializer, value: value_serializer }))
     }
 }
 
 #[mirrored(Producer, AsyncProducer)]
 impl Sending {
-    /// Take a record in and return its Delivery at once, or as soon as there is room for it.
-    ///
-    /// The arguments are those of `FlyMQClient.produce`. Raises what is known at once, such as
-    /// UnknownTopicError; whatever happens later, the Delivery tells.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
-    #[opens(Delivery, AsyncDelivery)]
-    async fn send(
-        self,
-        topic: String,
-        data: Option<Data>,
-        key: Option<Data>,
-        headers: Option<Headers>,
-        partition: Option<u32>,
-        timestamp: Option<i64>,
-    ) -> flymq_core::Result<flymq_core::Delivery> {
-        let record = record(data, key, headers, partition, timestamp);
-        self.0.producer.send(&topic, record).await
-    }
-
     /// Send what has been taken in without further delay, and wait until each record is stored or
     /// given up; which of the two, the deliveries tell. Raises RequestTimeoutError after `timeout`
     /// seconds, if one is given.
@@ -184,21 +178,76 @@ impl Sending {
 
 #[pymethods]
 impl Producer {
+    /// Take a record in and return its Delivery at once, or as soon as there is room for it.
+    ///
+    /// The arguments are those of `FlyMQClient.produce`; key and data are what the serializers take.
+    /// Raises what is known at once, such as UnknownTopicError; whatever happens later, the Delivery
+    /// tells.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
+    fn send(
+        &self,
+        py: Python<'_>,
+        topic: String,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
+        headers: Option<Headers>,
+        partition: Option<u32>,
+        timestamp: Option<i64>,
+        serializer: Option<Serializer>,
+    ) -> PyResult<Delivery> {
+        let given = serializer.as_ref();
+        let record =
+            self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let delivery = self.handle.wait_open(py, |this| this.send(topic, record))?;
+        Ok(Delivery::opened(delivery))
+    }
+
     /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
     /// longer than `timeout` seconds (30), and gives up the rest. Harmless when closed.
     #[pyo3(signature = (timeout=None))]
     fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         self.handle.close(py, timeout.map(|s| s.0))
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
+    }
 }
 
 #[pymethods]
 impl AsyncProducer {
+    /// Take a record in and return its Delivery at once, or as soon as there is room for it.
+    ///
+    /// The arguments are those of `FlyMQClient.produce`; key and data are what the serializers take.
+    /// Raises what is known at once, such as UnknownTopicError; whatever happens later, the Delivery
+    /// tells.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
+    fn send(
+        &self,
+        topic: String,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
+        headers: Option<Headers>,
+        partition: Option<u32>,
+        timestamp: Option<i64>,
+        serializer: Option<Serializer>,
+    ) -> PyResult<Call> {
+        let given = serializer.as_ref();
+        let record =
+            self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let send = |this: Sending| this.send(topic, record);
+        Ok(self.handle.call_open("AsyncProducer.send", send, AsyncDelivery::value))
+    }
+
     /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
     /// longer than `timeout` seconds (30), and gives up the rest. Harmless when closed.
     #[pyo3(signature = (timeout=None))]
     fn close(&self, timeout: Option<Seconds>) -> Call {
         self.handle.close("AsyncProducer.close", timeout.map(|s| s.0))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
     }
 }
 
@@ -226,11 +275,13 @@ pub struct AsyncDelivery {
 }
 
 impl AsyncDelivery {
-    pub fn opened(
-        _py: Python<'_>,
-        Served { core, host }: Served<flymq_core::Delivery>,
-    ) -> PyResult<Self> {
-        Ok(Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) })
+    /// What `send` returns.
+    pub fn value(py: Python<'_>, delivery: Served<flymq_core::Delivery>) -> PyResult<Py<PyAny>> {
+        let Served { core, host } = delivery;
+        asyncio::value(
+            py,
+            Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) },
+        )
     }
 }
 

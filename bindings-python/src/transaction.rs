@@ -4,21 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use flymq_core::{GroupOffsets, TransactionalProducerBuilder};
+use flymq_core::{GroupOffsets, Record, TransactionalProducerBuilder};
 use flymq_python_macros::mirrored;
 use futures_util::FutureExt;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::asyncio::{self, AsyncHandle, Call, Step};
 use crate::at_exit::patience_after;
 use crate::client::{Base, Through};
 use crate::consumer::Member;
 use crate::context::{asyncio_context, blocking_context};
-use crate::convert::{self, Data, Headers, Seconds, record};
+use crate::convert::{self, Headers, Seconds};
 use crate::groups::{self, ByPartition};
 use crate::handle::{Blueprint, Handle, Making, Resource, Served};
 use crate::producer::{AsyncDelivery, Delivery};
+use crate::serdes::{Serializer, Serializers};
 use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for the last transaction's end.
@@ -27,6 +29,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A transactional producer of the core.
 #[derive(Clone)]
 struct Sending(flymq_core::TransactionalProducer);
+
+impl Sending {
+    async fn begin(self) -> flymq_core::Result<Transacting> {
+        self.0.begin().await.map(Transacting::new)
+    }
+}
 
 impl Resource for Sending {
     const NAME: &'static str = "transactional producer";
@@ -64,17 +72,18 @@ impl Blueprint for Plan {
 /// producer's name, the same after each restart of the program: a new producer of a name puts the
 /// older one out of action (ProducerFencedError), so that what a crashed or hanging process has left
 /// open does no harm. `transaction_timeout` is after how many seconds the broker aborts a
-/// transaction that was left open (15). The other options are as for `Producer`.
+/// transaction that was left open (15). The other options, serializers too, are as for `Producer`.
 ///
 /// `close()`, which leaving a `with` block calls, aborts what is open.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct TransactionalProducer {
     handle: Arc<Handle<Sending>>,
+    serializers: Serializers,
 }
 
 impl TransactionalProducer {
-    fn open(py: Python<'_>, plan: Plan) -> PyResult<Self> {
-        Ok(Self { handle: Handle::make(py, &plan)? })
+    fn open(py: Python<'_>, (plan, serializers): (Plan, Serializers)) -> PyResult<Self> {
+        Ok(Self { handle: Handle::make(py, &plan)?, serializers })
     }
 }
 
@@ -86,21 +95,22 @@ impl TransactionalProducer {
 ///
 /// `client` is an AsyncFlyMQClient, or an address as it takes it; the other options are those of
 /// TransactionalProducer. Constructing connects nothing: `async with` or `await producer.connect()` does.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct AsyncTransactionalProducer {
     handle: Arc<AsyncHandle<Sending>>,
+    serializers: Serializers,
 }
 
 impl AsyncTransactionalProducer {
-    fn unconnected(plan: Plan) -> Self {
-        Self { handle: AsyncHandle::unconnected(plan) }
+    fn unconnected((plan, serializers): (Plan, Serializers)) -> Self {
+        Self { handle: AsyncHandle::unconnected(plan), serializers }
     }
 }
 
 #[mirrored(TransactionalProducer, AsyncTransactionalProducer)]
 impl Plan {
     #[new]
-    #[pyo3(signature = (client=None, *, transactional_id, transaction_timeout=None, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, max_in_flight=None))]
+    #[pyo3(signature = (client=None, *, transactional_id, transaction_timeout=None, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, max_in_flight=None, key_serializer=None, value_serializer=None))]
     fn new(
         client: Option<Through>,
         transactional_id: String,
@@ -110,7 +120,9 @@ impl Plan {
         buffer_bytes: Option<usize>,
         compression: Option<String>,
         max_in_flight: Option<usize>,
-    ) -> PyResult<Self> {
+        key_serializer: Option<Serializer>,
+        value_serializer: Option<Serializer>,
+    ) -> PyResult<(Self, Serializers)> {
         let compression = compression.as_deref().map(convert::compression).transpose()?;
         let configure = move |mut builder: TransactionalProducerBuilder| {
             if let Some(Seconds(timeout)) = transaction_timeout {
@@ -133,21 +145,14 @@ impl Plan {
             }
             builder
         };
-        Ok(Self { base: Base::new(client)?, transactional_id, configure: Arc::new(configure) })
+        let plan =
+            Self { base: Base::new(client)?, transactional_id, configure: Arc::new(configure) };
+        Ok((plan, Serializers { key: key_serializer, value: value_serializer }))
     }
 }
 
 #[mirrored(TransactionalProducer, AsyncTransactionalProducer)]
 impl Sending {
-    /// Begin a transaction. Leaving its block commits it; leaving it by an exception aborts it.
-    ///
-    /// Raises InvalidTxnStateError while another transaction of this producer is open, and
-    /// ProducerFencedError, for good, once a newer producer of this name was started.
-    #[opens(Transaction, AsyncTransaction)]
-    async fn transaction(self) -> flymq_core::Result<Transacting> {
-        self.0.begin().await.map(Transacting::new)
-    }
-
     /// The producer's name.
     #[getter]
     fn transactional_id(self) -> flymq_core::Result<String> {
@@ -157,21 +162,54 @@ impl Sending {
 
 #[pymethods]
 impl TransactionalProducer {
+    /// Begin a transaction. Leaving its block commits it; leaving it by an exception aborts it.
+    ///
+    /// Raises InvalidTxnStateError while another transaction of this producer is open, and
+    /// ProducerFencedError, for good, once a newer producer of this name was started.
+    fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
+        let begun = self.handle.wait_open(py, Sending::begin)?;
+        Ok(Transaction {
+            serializers: self.serializers.clone_ref(py),
+            ..Transaction::opened(begun)
+        })
+    }
+
     /// Take no more records in and abort the transaction that is open. Raises RequestTimeoutError if
     /// that takes longer than `timeout` seconds (30). Harmless when closed.
     #[pyo3(signature = (timeout=None))]
     fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         self.handle.close(py, timeout.map(|s| s.0))
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
+    }
 }
 
 #[pymethods]
 impl AsyncTransactionalProducer {
+    /// Begin a transaction. Leaving its block commits it; leaving it by an exception aborts it.
+    ///
+    /// Raises InvalidTxnStateError while another transaction of this producer is open, and
+    /// ProducerFencedError, for good, once a newer producer of this name was started.
+    fn transaction(&self, py: Python<'_>) -> Call {
+        let serializers = self.serializers.clone_ref(py);
+        let opened = |py: Python<'_>, begun| {
+            let transaction = AsyncTransaction::opened(py, begun)?;
+            asyncio::value(py, AsyncTransaction { serializers, ..transaction })
+        };
+        self.handle.call_open("AsyncTransactionalProducer.transaction", Sending::begin, opened)
+    }
+
     /// Take no more records in and abort the transaction that is open. Raises RequestTimeoutError if
     /// that takes longer than `timeout` seconds (30). Harmless when closed.
     #[pyo3(signature = (timeout=None))]
     fn close(&self, timeout: Option<Seconds>) -> Call {
         self.handle.close("AsyncTransactionalProducer.close", timeout.map(|s| s.0))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
     }
 }
 
@@ -191,6 +229,10 @@ struct Open {
 impl Transacting {
     pub fn new(transaction: flymq_core::Transaction) -> Self {
         Self(Arc::new(Open { transaction, ended: AtomicBool::new(false) }))
+    }
+
+    async fn send(self, topic: String, record: Record) -> flymq_core::Result<flymq_core::Delivery> {
+        self.0.transaction.send(&topic, record).await
     }
 
     /// Aborts what the program has left by an exception. What that was matters more than that the
@@ -227,14 +269,15 @@ impl Resource for Transacting {
 /// TxnAbortedError from any call means that nothing will come of the transaction: run it again from
 /// its beginning, which for a consumer is `Consumer.rewind()`. After ProducerFencedError another
 /// producer has taken over: stop. Calls after the end raise InvalidTxnStateError.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Transaction {
     handle: Arc<Handle<Transacting>>,
+    serializers: Serializers,
 }
 
 impl Transaction {
     pub fn opened(transaction: Served<Transacting>) -> Self {
-        Self { handle: Handle::new(transaction) }
+        Self { handle: Handle::new(transaction), serializers: Serializers::default() }
     }
 }
 
@@ -243,38 +286,21 @@ impl Transaction {
 ///
 /// Leaving its `async with` block commits it; leaving it by an exception, or because its task was
 /// cancelled, aborts it.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct AsyncTransaction {
     handle: Arc<AsyncHandle<Transacting>>,
+    serializers: Serializers,
 }
 
 impl AsyncTransaction {
     pub fn opened(py: Python<'_>, transaction: Served<Transacting>) -> PyResult<Self> {
-        Ok(Self { handle: AsyncHandle::open(py, transaction)? })
+        let handle = AsyncHandle::open(py, transaction)?;
+        Ok(Self { handle, serializers: Serializers::default() })
     }
 }
 
 #[mirrored(Transaction, AsyncTransaction)]
 impl Transacting {
-    /// Take a record in and return its Delivery at once, or as soon as there is room for it.
-    ///
-    /// The arguments are those of `FlyMQClient.produce`. The delivery need not be looked at: a
-    /// transaction of which a record failed does not commit.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None))]
-    #[opens(Delivery, AsyncDelivery)]
-    async fn produce(
-        self,
-        topic: String,
-        data: Option<Data>,
-        key: Option<Data>,
-        headers: Option<Headers>,
-        partition: Option<u32>,
-        timestamp: Option<i64>,
-    ) -> flymq_core::Result<flymq_core::Delivery> {
-        let record = record(data, key, headers, partition, timestamp);
-        self.0.transaction.send(&topic, record).await
-    }
-
     /// Make what a consumer has processed part of the transaction: the offsets become its group's
     /// when, and only if, this commits.
     ///
@@ -314,6 +340,29 @@ impl Transacting {
 
 #[pymethods]
 impl Transaction {
+    /// Take a record in and return its Delivery at once, or as soon as there is room for it.
+    ///
+    /// The arguments are those of `FlyMQClient.produce`. The delivery need not be looked at: a
+    /// transaction of which a record failed does not commit.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
+    fn produce(
+        &self,
+        py: Python<'_>,
+        topic: String,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
+        headers: Option<Headers>,
+        partition: Option<u32>,
+        timestamp: Option<i64>,
+        serializer: Option<Serializer>,
+    ) -> PyResult<Delivery> {
+        let given = serializer.as_ref();
+        let record =
+            self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let delivery = self.handle.wait_open(py, |this| this.send(topic, record))?;
+        Ok(Delivery::opened(delivery))
+    }
+
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }
@@ -333,10 +382,36 @@ impl Transaction {
         let patience = patience_after(exc_type)?;
         self.handle.wait(py, |this| this.give_up(patience))
     }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
+    }
 }
 
 #[pymethods]
 impl AsyncTransaction {
+    /// Take a record in and return its Delivery at once, or as soon as there is room for it.
+    ///
+    /// The arguments are those of `FlyMQClient.produce`. The delivery need not be looked at: a
+    /// transaction of which a record failed does not commit.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
+    fn produce(
+        &self,
+        topic: String,
+        data: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
+        headers: Option<Headers>,
+        partition: Option<u32>,
+        timestamp: Option<i64>,
+        serializer: Option<Serializer>,
+    ) -> PyResult<Call> {
+        let given = serializer.as_ref();
+        let record =
+            self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let send = |this: Transacting| this.send(topic, record);
+        Ok(self.handle.call_open("AsyncTransaction.produce", send, AsyncDelivery::value))
+    }
+
     fn __aenter__(slf: Py<Self>) -> Call {
         Call::new("AsyncTransaction.__aenter__", |_| Ok(Step::Return(slf.into_any())))
     }
@@ -355,5 +430,9 @@ impl AsyncTransaction {
         }
         let patience = asyncio::patience_after(exc_type)?;
         Ok(self.handle.call(NAME, move |this| this.give_up(patience), asyncio::none))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.serializers.traverse(visit)
     }
 }

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 import flymq
 import pytest
 from flymq import Consumer, FlyMQClient, TopicPartition
-from helpers import DEADLINE, naming
+from helpers import DEADLINE
 
 _groups = itertools.count()
 
@@ -221,7 +221,7 @@ def test_mistakes(client: FlyMQClient, ten: str, group: str) -> None:
         Consumer(client, ten, pattern="x", group=group)
     with pytest.raises(ValueError, match="auto_offset_reset must be \"earliest\", \"latest\" or"):
         Consumer(client, ten, group=group, auto_offset_reset="none")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=naming("topics")):
+    with pytest.raises(TypeError, match="'topics'"):
         Consumer(client, 5, group=group)  # type: ignore[arg-type]
     with Consumer(client, group=group) as consumer:
         with pytest.raises(ValueError, match="name topics"):

@@ -9,7 +9,7 @@ from typing import Literal
 import flymq
 import pytest
 from flymq import FlyMQClient, Producer
-from helpers import DEADLINE, PRODUCE, Proxy, naming
+from helpers import DEADLINE, PRODUCE, Proxy
 
 
 def test_send_returns_before_the_record_is_stored(
@@ -118,13 +118,13 @@ def test_mistakes(client: FlyMQClient, topic: str) -> None:
             producer.send("nowhere", b"x")
         with pytest.raises(flymq.UnknownPartitionError):
             producer.send(topic, b"x", partition=1)
-        with pytest.raises(TypeError, match=naming("data")):
-            producer.send(topic, 5)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="'data'"):
+            producer.send(topic, 5)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="compression"):
         Producer(client, compression="gzip")  # type: ignore[arg-type]
     with pytest.raises(flymq.InvalidArgumentError):
         Producer(client, batch_bytes=0)
-    with pytest.raises(ValueError, match=naming("linger")):
+    with pytest.raises(ValueError, match="'linger'"):
         Producer(client, linger=-1)
-    with pytest.raises(TypeError, match=naming("client")):
+    with pytest.raises(TypeError, match="'client'"):
         Producer(5)  # type: ignore[arg-type]

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
         assert_type(client.list_offsets("t", [0, 1]), list[tuple[int, int]])
         assert_type(client.metrics()["errors"], dict[int, int])
 
-        client.produce("t", 5)  # type: ignore[arg-type]
-        client.produce("t")  # type: ignore[call-arg]
-        client.consume("t", "0")  # type: ignore[arg-type]
-        client.fetch("t", 0, isolation="dirty")  # type: ignore[arg-type]
-        client.fetch("t", 0, 0, 5)  # type: ignore[call-arg]
+        client.produce("t", 5)  # type: ignore[call-overload]
+        client.produce("t")  # type: ignore[call-overload]
+        client.consume("t", "0")  # type: ignore[call-overload]
+        client.fetch("t", 0, isolation="dirty")  # type: ignore[call-overload]
+        client.fetch("t", 0, 0, 5)  # type: ignore[call-overload]
 
     def groups(client: flymq.FlyMQClient) -> None:
         with flymq.Consumer(client, "t", group="g") as consumer:

@@ -16,6 +16,8 @@ use syn::{
 ///
 /// - `async fn`: the blocking method waits for it, the other one returns an awaitable. `#[quick]`
 ///   says that it is mostly ready at once, which is then tried first.
+/// - `fn` without `self`, returning a `PyResult<Op<Self, T>>`: it prepares a call when the method is
+///   called, with the GIL.
 /// - `fn`: both methods call it; with `#[getter]` it is a property.
 /// - `#[opens(Blocking, Asyncio)] async fn`: what it returns becomes an object of one of these two
 ///   classes, by their functions `opened`.
@@ -71,6 +73,7 @@ struct Method {
     is_async: bool,
     is_quick: bool,
     is_new: bool,
+    is_prepared: bool,
     /// The classes of what it opens.
     opens: Option<(Ident, Ident)>,
 }
@@ -89,24 +92,24 @@ impl Method {
         let opens = opens.map(|a| a.parse_args_with(two_classes)).transpose()?;
         function.attrs.retain(|a| !is(a, &["pyo3", "getter", "quick", "new", "opens"]));
         let signature = &function.sig;
-        if signature.receiver().is_none() != is_new {
-            return Err(Error::new_spanned(signature, "a method takes self, and #[new] does not"));
-        }
+        let has_self = signature.receiver().is_some();
         let mut parameters: Vec<_> =
-            signature.inputs.iter().skip(usize::from(!is_new)).cloned().collect();
+            signature.inputs.iter().skip(usize::from(has_self)).cloned().collect();
         let arguments = parameters.iter().map(argument).collect::<Result<Vec<_>>>()?;
         if arguments.first().is_some_and(|first| first == "py") {
             parameters.remove(0);
         }
+        let returned = returned(&signature.output)?;
         Ok(Self {
             name: signature.ident.clone(),
             attributes,
             parameters,
             arguments,
-            returns: returned(&signature.output)?,
+            returns: if has_self || is_new { returned } else { argument_of("Op", &returned)? },
             is_async: signature.asyncness.is_some(),
             is_quick,
             is_new,
+            is_prepared: !has_self && !is_new,
             opens,
         })
     }
@@ -122,6 +125,18 @@ impl Method {
                     #(#parameters),*
                 ) -> ::pyo3::PyResult<Self> {
                     Self::open(py, <#behind>::#name(#(#arguments),*)?)
+                }
+            };
+        }
+        if self.is_prepared {
+            return quote! {
+                #(#attributes)*
+                fn #name(
+                    &self,
+                    py: ::pyo3::Python<'_>,
+                    #(#parameters),*
+                ) -> ::pyo3::PyResult<#returns> {
+                    self.handle.run(py, <#behind>::#name(#(#arguments),*)?)
                 }
             };
         }
@@ -171,10 +186,18 @@ impl Method {
                 }
             };
         }
+        let full_name = format!("{class}.{name}");
+        if self.is_prepared {
+            return quote! {
+                #(#attributes)*
+                fn #name(&self, #(#parameters),*) -> ::pyo3::PyResult<crate::asyncio::Call> {
+                    Ok(self.handle.run(#full_name, <#behind>::#name(#(#arguments),*)?))
+                }
+            };
+        }
         if !self.is_async {
             return self.blocking(behind);
         }
-        let full_name = format!("{class}.{name}");
         if let Some((_, class)) = &self.opens {
             return quote! {
                 #(#attributes)*
@@ -209,16 +232,28 @@ fn argument(parameter: &FnArg) -> Result<Ident> {
     }
 }
 
-/// The `T` of `Result<T, …>`.
+/// The `T` of `Result<T, …>` or `PyResult<T>`.
 fn returned(output: &ReturnType) -> Result<Type> {
-    if let ReturnType::Type(_, returns) = output
-        && let Type::Path(path) = &**returns
+    let ReturnType::Type(_, returns) = output else {
+        return Err(Error::new_spanned(output, "a mirrored function returns a Result"));
+    };
+    argument_of("Result", returns).or_else(|_| argument_of("PyResult", returns))
+}
+
+/// The type that a generic one is about: the last of `Op`'s, and the first of others'.
+fn argument_of(generic: &str, of: &Type) -> Result<Type> {
+    if let Type::Path(path) = of
         && let Some(last) = path.path.segments.last()
-        && (last.ident == "Result" || last.ident == "PyResult")
+        && last.ident == generic
         && let PathArguments::AngleBracketed(arguments) = &last.arguments
-        && let Some(GenericArgument::Type(returns)) = arguments.args.first()
     {
-        return Ok(returns.clone());
+        let argument = match generic {
+            "Op" => arguments.args.last(),
+            _ => arguments.args.first(),
+        };
+        if let Some(GenericArgument::Type(argument)) = argument {
+            return Ok(argument.clone());
+        }
     }
-    Err(Error::new_spanned(output.to_token_stream(), "a mirrored function returns a Result"))
+    Err(Error::new_spanned(of.to_token_stream(), format!("expected a {generic} of something")))
 }

@@ -3,10 +3,8 @@
 //! Outcomes are queued, and one callback of the event loop takes all that there are: the core's threads
 //! never wait for the GIL.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -18,12 +16,8 @@ use tokio::task::AbortHandle;
 use super::alarm::Alarm;
 use super::running_loop;
 use crate::errors;
+use crate::op::{Outcome, Work};
 use crate::wait::{Host, panicked};
-
-/// What a future of the core comes to, whatever its type.
-pub type Outcome = Box<dyn Any + Send>;
-/// A future of the core. It holds nothing of Python's, since it is dropped on any thread.
-pub type Work = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What became of a call; an error if it panicked, `None` if it was cut off.
 type Arrival = Option<std::thread::Result<Outcome>>;

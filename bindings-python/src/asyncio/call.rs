@@ -4,14 +4,14 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use futures_util::FutureExt;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::bridge::{Outcome, Pending, Work};
+use super::bridge::Pending;
 use crate::handle::ProcessBound;
+use crate::op::{Outcome, Work, erase, recover};
 use crate::wait::{Failure, Host};
 
 /// What is next in a call.
@@ -37,13 +37,8 @@ impl Step {
         F: Future<Output = Result<T, E>> + Send + 'static,
         N: FnOnce(Python<'_>, PyResult<T>) -> PyResult<Self> + Send + 'static,
     {
-        let work = future.map(|result| Box::new(result.map_err(Into::into)) as Outcome);
-        let then = |py: Python<'_>, outcome: Outcome| {
-            let result: Box<Result<T, Failure>> =
-                outcome.downcast().expect("it is what the future above came to");
-            then(py, result.map_err(Into::into))
-        };
-        Self::Core { host, work: work.boxed(), is_quick: false, then: Box::new(then) }
+        let then = |py: Python<'_>, outcome| then(py, recover(outcome));
+        Self::Core { host, work: erase(future), is_quick: false, then: Box::new(then) }
     }
 
     /// As [`core`](Self::core) for a future that is mostly ready at once, which is tried first.

@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::bridge::Seat;
-use super::call::{Call, Step, none};
+use super::call::{Call, Step, none, value};
 use crate::at_exit::{self, PATIENCE};
 use crate::errors;
 use crate::handle::{Blueprint, Handle, ProcessBound, Resource, Served, Waiter};
+use crate::op::Op;
 use crate::wait::Failure;
 
 /// A resource that is connected on an event loop, used there, and closed.
@@ -140,12 +141,27 @@ impl<R: Resource> AsyncHandle<R> {
         Call::new(name, move |py| Ok(returning(this.get(py)?, work, convert).quick()))
     }
 
+    /// Makes a call that was prepared, when it is awaited.
+    pub fn run<T>(self: &Arc<Self>, name: &'static str, op: Op<R, T>) -> Call
+    where
+        T: for<'py> IntoPyObject<'py> + 'static,
+    {
+        let this = self.clone();
+        Call::new(name, move |py| {
+            let Served { core, host } = this.get(py)?;
+            let finish = op.finish;
+            let then = |py: Python<'_>, outcome| Ok(Step::Return(value(py, finish(py, outcome)?)?));
+            let (work, then) = ((op.call)(core), Box::new(then));
+            Ok(Step::Core { host, work, is_quick: false, then })
+        })
+    }
+
     /// As [`call`](Self::call) for what opens something, served by the same threads.
     pub fn call_open<T, E, F, W>(
         self: &Arc<Self>,
         name: &'static str,
         work: W,
-        convert: fn(Python<'_>, Served<T>) -> PyResult<Py<PyAny>>,
+        convert: impl FnOnce(Python<'_>, Served<T>) -> PyResult<Py<PyAny>> + Send + 'static,
     ) -> Call
     where
         T: Send + 'static,

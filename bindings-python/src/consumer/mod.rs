@@ -1,16 +1,15 @@
 //! `Consumer`.
 
 mod commit;
+mod deserialize;
 mod options;
 mod reading;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use flymq_core::{
-    Event, GroupOffset, GroupOffsets, Message as CoreMessage, Rebalance, StartOffset,
-    TopicPartition,
-};
+use flymq_core::{Event, GroupOffset, GroupOffsets, Rebalance, StartOffset, TopicPartition};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -22,6 +21,7 @@ use crate::convert::{Seconds, Start};
 use crate::groups::{self, ByPartition, Offsets, Partitions};
 use crate::handle::{Handle, Served};
 use crate::messages::Message;
+use crate::serdes::{Deserializer, Deserializers};
 use crate::wait::Failure;
 pub use commit::{AsyncCommit, Commit};
 use options::{Options, Topics};
@@ -59,6 +59,12 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// "error" (the default), "skip", or "dead_letter" to send it on to the topic with ".dlq" behind its
 /// name. `instance_id` is a name that outlives restarts, so that a quick restart moves no partition.
 ///
+/// `key_deserializer` and `value_deserializer` make keys and values of bytes, see `flymq.serializers`.
+/// `on_undeserializable` says what to do about a message with which they fail, as `on_undecryptable` does.
+/// With "error" the messages before it are returned first; then SerializationError is raised, once, and its
+/// partition is read no further. The position stays at the message: `seek` past it to go on without it, or
+/// to it to try again.
+///
 /// The consumer has to be asked for messages every `max_poll_interval` seconds (300), or others get its
 /// partitions; they also do `session_timeout` seconds (45) after it was last heard of.
 /// `rebalance_timeout` (60) is how long it may take to give partitions up. `max_wait` (0.5), `min_bytes`
@@ -68,9 +74,12 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// TopicPartition, on the thread that polls: for new partitions, of which nothing was returned yet;
 /// for those about to be given up, whose offsets may still be committed; and for those that others may
 /// have by now. What they raise, the call of the consumer raises.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Consumer {
     handle: Arc<Handle<Arc<Reading>>>,
+    deserializers: Deserializers,
+    /// What deserializers have raised, by the text of the error that the core was given for it.
+    raised: Mutex<HashMap<String, PyErr>>,
     assigned: Option<Py<PyAny>>,
     revoked: Option<Py<PyAny>>,
     lost: Option<Py<PyAny>>,
@@ -79,7 +88,7 @@ pub struct Consumer {
 #[pymethods]
 impl Consumer {
     #[new]
-    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None))]
+    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, on_undeserializable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None, key_deserializer=None, value_deserializer=None))]
     fn new(
         py: Python<'_>,
         client: Option<Through>,
@@ -92,6 +101,7 @@ impl Consumer {
         isolation: Option<&str>,
         assignor: Option<&str>,
         on_undecryptable: Option<&str>,
+        on_undeserializable: Option<&str>,
         instance_id: Option<String>,
         max_poll_interval: Option<Seconds>,
         session_timeout: Option<Seconds>,
@@ -103,6 +113,8 @@ impl Consumer {
         on_assigned: Option<Py<PyAny>>,
         on_revoked: Option<Py<PyAny>>,
         on_lost: Option<Py<PyAny>>,
+        key_deserializer: Option<Deserializer>,
+        value_deserializer: Option<Deserializer>,
     ) -> PyResult<Self> {
         let options = Options {
             group,
@@ -112,6 +124,7 @@ impl Consumer {
             isolation,
             assignor,
             on_undecryptable,
+            on_undeserializable,
             instance_id,
             max_poll_interval,
             session_timeout,
@@ -129,8 +142,14 @@ impl Consumer {
             let consumer = builder.build();
             subscription.map_or(Ok(()), |wanted| wanted.apply(&consumer)).map(|()| consumer)
         })?;
-        let handle = Handle::new(Served { core: Arc::new(Reading::new(consumer)), host });
-        Ok(Self { handle, assigned: on_assigned, revoked: on_revoked, lost: on_lost })
+        Ok(Self {
+            handle: Handle::new(Served { core: Arc::new(Reading::new(consumer)), host }),
+            deserializers: Deserializers { key: key_deserializer, value: value_deserializer },
+            raised: Mutex::default(),
+            assigned: on_assigned,
+            revoked: on_revoked,
+            lost: on_lost,
+        })
     }
 
     /// Read these topics, or those that match a pattern, together with the group's other members, and
@@ -203,8 +222,7 @@ impl Consumer {
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<Message>> {
         let timeout = timeout.map_or(POLL_TIMEOUT, |s| s.0);
-        let messages = Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)?;
-        Ok(messages.into_iter().map(Message).collect())
+        Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -215,7 +233,7 @@ impl Consumer {
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Message> {
         loop {
             if let Some(message) = Self::next_messages(slf, 1, ITERATION)?.pop() {
-                return Ok(Message(message));
+                return Ok(message);
             }
         }
     }
@@ -336,7 +354,8 @@ impl Consumer {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let callbacks = [&self.assigned, &self.revoked, &self.lost];
-        callbacks.into_iter().flatten().try_for_each(|callback| visit.call(callback))
+        callbacks.into_iter().flatten().try_for_each(|callback| visit.call(callback))?;
+        self.deserializers.traverse(visit)
     }
 }
 
@@ -380,10 +399,7 @@ impl Consumer {
             (Some(_), Some(_)) => {
                 return Err(PyValueError::new_err("give a message or offsets, not both"));
             }
-            (Some(message), None) => {
-                let CoreMessage { topic, partition, offset, .. } = &message.get().0;
-                Some(vec![GroupOffset::new(topic.clone(), *partition, *offset as i64)])
-            }
+            (Some(message), None) => Some(vec![message.get().processed()]),
             (None, offsets) => offsets.map(|offsets| groups::processed(offsets).collect()),
         };
         self.with(py, |consumer| {
@@ -398,15 +414,21 @@ impl Consumer {
         slf: &Bound<'_, Self>,
         max_records: usize,
         timeout: Duration,
-    ) -> PyResult<Vec<CoreMessage>> {
+    ) -> PyResult<Vec<Message>> {
         let py = slf.py();
         let began = Instant::now();
         let Served { core: this, host } = slf.get().handle.get()?;
         let Some(_turn) = this.take_turn(py, &host, timeout)? else { return Ok(Vec::new()) };
         loop {
             let left = timeout.saturating_sub(began.elapsed());
-            match host.wait_unless_ready(py, this.event(max_records, left))? {
-                Some(Event::Records(messages)) => return Ok(messages),
+            let event = host.wait_unless_ready(py, this.event(max_records, left));
+            match event.map_err(|error| slf.get().with_cause(py, error))? {
+                Some(Event::Records(messages)) => {
+                    let read = slf.get().deserialize(py, &host, &this, messages)?;
+                    if !read.is_empty() {
+                        return Ok(read);
+                    }
+                }
                 Some(event) => Self::tell(slf, event)?,
                 None => return Ok(Vec::new()),
             }

@@ -94,6 +94,11 @@ impl Delivery {
         self.fate.outcome.get().map(|outcome| self.metadata(outcome))
     }
 
+    /// The topic that the record goes to.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.fate.topic
+    }
+
     fn metadata(&self, outcome: &Result<u64>) -> Result<RecordMetadata> {
         let base_offset = outcome.as_ref().map_err(Error::clone)?;
         Ok(RecordMetadata {
