@@ -9,13 +9,14 @@ use futures_util::FutureExt;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::asyncio::{self, AsyncHandle, Call};
+use crate::asyncio::{AsyncHandle, Call};
 use crate::client::{Base, Through};
 use crate::context::{asyncio_context, blocking_context};
 use crate::convert::{self, Headers, Seconds};
 use crate::handle::{Blueprint, Handle, Making, Resource, Served, Waiter};
 use crate::messages::RecordMetadata;
 use crate::serdes::{Serializer, Serializers};
+use crate::step;
 use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for what was sent.
@@ -278,10 +279,7 @@ impl AsyncDelivery {
     /// What `send` returns.
     pub fn value(py: Python<'_>, delivery: Served<flymq_core::Delivery>) -> PyResult<Py<PyAny>> {
         let Served { core, host } = delivery;
-        asyncio::value(
-            py,
-            Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) },
-        )
+        step::value(py, Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) })
     }
 }
 
