@@ -18,6 +18,7 @@ use crate::encryption::{Key, Keys, encryption};
 use crate::errors;
 use crate::handle::{Handle, Resource};
 use crate::messages::{Message, RecordMetadata};
+use crate::producer::Origin;
 use crate::serdes::{Deserializer, Deserializers, Serializer, Serializers};
 use crate::tls;
 use crate::transaction::Transaction;
@@ -376,7 +377,7 @@ impl FlyMQClient {
     fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
         let this = self.handle.get()?;
         let transaction = this.host.wait(py, this.client.transaction())?;
-        Ok(Transaction::new(transaction, this, Serializers::default()))
+        Ok(Transaction::new(transaction, Origin::new(this), Serializers::default()))
     }
 
     /// Ask the broker whether it is there, and return how many seconds the answer took.

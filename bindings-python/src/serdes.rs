@@ -39,9 +39,10 @@ fn with_method(value: &Bound<'_, PyAny>, method: &str) -> PyResult<Py<PyAny>> {
         return Ok(value.clone().unbind());
     }
     if let Ok(topics) = value.cast::<PyMapping>() {
-        for serde in topics.values()?.iter().filter(|serde| !serde.hasattr(method).unwrap_or(false))
-        {
-            return Err(lacks(&serde, method));
+        for serde in topics.values()?.iter() {
+            if !serde.hasattr(method)? {
+                return Err(lacks(&serde, method));
+            }
         }
         let by_topic = value.py().import("flymq.serializers")?.getattr("TopicSerde")?;
         return Ok(by_topic.call1((topics,))?.unbind());

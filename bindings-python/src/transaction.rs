@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flymq_core::GroupOffsets;
 use pyo3::prelude::*;
@@ -10,12 +10,12 @@ use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::at_exit::patience_after;
-use crate::client::{Connected, Through};
+use crate::client::Through;
 use crate::consumer::Consumer;
 use crate::convert::{self, Headers, Seconds};
 use crate::groups::{self, ByPartition};
 use crate::handle::{Handle, ProcessBound, Resource};
-use crate::producer::Delivery;
+use crate::producer::{Delivery, Origin};
 use crate::serdes::{Serializer, Serializers};
 use crate::wait::in_time;
 
@@ -25,14 +25,19 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A transactional producer of the core. It is dropped before its client.
 struct Transacting {
     producer: flymq_core::TransactionalProducer,
-    client: Arc<Connected>,
+    origin: Arc<Origin>,
 }
 
 impl Resource for Transacting {
     const NAME: &'static str = "transactional producer";
 
     fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        self.client.host.wait(py, self.producer.close(timeout.unwrap_or(CLOSE_TIMEOUT)))
+        let timeout = timeout.unwrap_or(CLOSE_TIMEOUT);
+        let began = Instant::now();
+        let host = &self.origin.client.host;
+        let closed = host.wait(py, self.producer.close(timeout));
+        let left = timeout.saturating_sub(began.elapsed());
+        closed.and(self.origin.callbacks.finish(py, host, left))
     }
 }
 
@@ -90,7 +95,10 @@ impl TransactionalProducer {
         }
         let producer = client.host.wait(py, builder.build())?;
         let serializers = Serializers { key: key_serializer, value: value_serializer };
-        Ok(Self { handle: Handle::new(Transacting { producer, client }), serializers })
+        Ok(Self {
+            handle: Handle::new(Transacting { producer, origin: Origin::new(client) }),
+            serializers,
+        })
     }
 
     /// Begin a transaction. Leaving its `with` block commits it; leaving it by an exception aborts it.
@@ -99,8 +107,8 @@ impl TransactionalProducer {
     /// ProducerFencedError, for good, once a newer producer of this name was started.
     fn transaction(&self, py: Python<'_>) -> PyResult<Transaction> {
         let this = self.handle.get()?;
-        let transaction = this.client.host.wait(py, this.producer.begin())?;
-        Ok(Transaction::new(transaction, this.client.clone(), self.serializers.clone_ref(py)))
+        let transaction = this.origin.client.host.wait(py, this.producer.begin())?;
+        Ok(Transaction::new(transaction, this.origin.clone(), self.serializers.clone_ref(py)))
     }
 
     /// The producer's name.
@@ -155,7 +163,7 @@ pub struct Transaction {
 /// A transaction of the core. It is dropped before its client.
 struct Open {
     transaction: flymq_core::Transaction,
-    client: Arc<Connected>,
+    origin: Arc<Origin>,
     /// Whether the program has ended it by itself.
     ended: AtomicBool,
 }
@@ -163,10 +171,10 @@ struct Open {
 impl Transaction {
     pub fn new(
         transaction: flymq_core::Transaction,
-        client: Arc<Connected>,
+        origin: Arc<Origin>,
         serializers: Serializers,
     ) -> Self {
-        let open = Open { transaction, client, ended: AtomicBool::new(false) };
+        let open = Open { transaction, origin, ended: AtomicBool::new(false) };
         Self { open: ProcessBound::new("transaction", open), serializers }
     }
 }
@@ -194,8 +202,8 @@ impl Transaction {
             self.serializers.record(topic, data, key, headers, partition, timestamp, given)?;
         let open = self.open.get()?;
         let delivery =
-            open.client.host.wait_unless_ready(py, open.transaction.send(topic, record))?;
-        Ok(Delivery::new(delivery, open.client.clone()))
+            open.origin.client.host.wait_unless_ready(py, open.transaction.send(topic, record))?;
+        Ok(Delivery::new(delivery, open.origin.clone()))
     }
 
     /// Make what a consumer has processed part of the transaction: the offsets become its group's
@@ -216,7 +224,7 @@ impl Transaction {
             processed = groups::processed(offsets)
                 .fold(GroupOffsets::new(processed.member().clone()), GroupOffsets::processed);
         }
-        open.client.host.wait(py, open.transaction.send_offsets(processed))
+        open.origin.client.host.wait(py, open.transaction.send_offsets(processed))
     }
 
     /// Wait until every record is stored, and make all of them visible together with the offsets.
@@ -225,7 +233,7 @@ impl Transaction {
     /// committed: call again to find out.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
         let open = self.open.get()?;
-        open.client.host.wait(py, open.transaction.commit())?;
+        open.origin.client.host.wait(py, open.transaction.commit())?;
         open.ended.store(true, Relaxed);
         Ok(())
     }
@@ -233,7 +241,7 @@ impl Transaction {
     /// Discard the transaction.
     fn abort(&self, py: Python<'_>) -> PyResult<()> {
         let open = self.open.get()?;
-        open.client.host.wait(py, open.transaction.abort())?;
+        open.origin.client.host.wait(py, open.transaction.abort())?;
         open.ended.store(true, Relaxed);
         Ok(())
     }
@@ -261,7 +269,7 @@ impl Transaction {
         // What the block raised matters more than that the broker could not be told yet: the next
         // transaction sees to that.
         let abort = in_time(patience_after(exc_type)?, "abort", open.transaction.abort());
-        let _ = open.client.host.wait(py, abort);
+        let _ = open.origin.client.host.wait(py, abort);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 """The compiled part of ``flymq``; import from ``flymq`` instead."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import GenericAlias, TracebackType
@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypedDict, final, overload
 
 from typing_extensions import Buffer, Self, TypeAlias, TypeVar, Unpack
 
+from flymq.errors import FlyMQError
 from flymq.groups import GroupDescription, GroupListing, PartitionLag, TopicPartition
 from flymq.serializers import Deserializer, Serializer
 
@@ -309,6 +310,7 @@ class Producer(Generic[_K_contra, _V_contra]):
         max_in_flight: int | None = None,
         key_serializer: _SerializerOf[_K_contra] | None = None,
         value_serializer: _SerializerOf[_V_contra] | None = None,
+        on_delivery: Callable[[Delivery], object] | None = None,
     ) -> Self: ...
     @overload
     def send(
@@ -321,6 +323,8 @@ class Producer(Generic[_K_contra, _V_contra]):
         timestamp: int | None = None,
         *,
         serializer: None = None,
+        on_delivery: Callable[[Delivery], object] | None = None,
+        block: bool = True,
     ) -> Delivery: ...
     @overload
     def send(
@@ -333,6 +337,8 @@ class Producer(Generic[_K_contra, _V_contra]):
         timestamp: int | None = None,
         *,
         serializer: _SerializerOf[_T],
+        on_delivery: Callable[[Delivery], object] | None = None,
+        block: bool = True,
     ) -> Delivery: ...
     def flush(self, timeout: float | None = None) -> None: ...
     def close(self, timeout: float | None = None) -> None: ...
@@ -346,8 +352,12 @@ class Producer(Generic[_K_contra, _V_contra]):
 
 @final
 class Delivery:
+    @property
+    def topic(self) -> str: ...
     def result(self, timeout: float | None = None) -> RecordMetadata: ...
+    def exception(self, timeout: float | None = None) -> FlyMQError | None: ...
     def done(self) -> bool: ...
+    def add_done_callback(self, fn: Callable[[Delivery], object], /) -> None: ...
 
 @final
 class Consumer(Generic[_K_co, _V_co]):
@@ -389,6 +399,9 @@ class Consumer(Generic[_K_co, _V_co]):
     def poll(
         self, max_records: int | None = None, timeout: float | None = None
     ) -> list[Message[_K_co, _V_co]]: ...
+    def batches(
+        self, max_records: int | None = None, timeout: float | None = None
+    ) -> Iterator[list[Message[_K_co, _V_co]]]: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Message[_K_co, _V_co]: ...
     def commit(

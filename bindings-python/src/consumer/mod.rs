@@ -228,6 +228,17 @@ impl Consumer {
         Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)
     }
 
+    /// Iterate over messages many at a time: lists of at most `max_records` (500), each as soon as there
+    /// are any. With `timeout` the list is empty each time that nothing has come for so many seconds.
+    #[pyo3(signature = (max_records=None, timeout=None))]
+    fn batches(slf: Py<Self>, max_records: Option<usize>, timeout: Option<Seconds>) -> Batches {
+        Batches {
+            consumer: slf,
+            max_records: max_records.unwrap_or(MAX_RECORDS),
+            timeout: timeout.map(|s| s.0),
+        }
+    }
+
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }
@@ -449,5 +460,34 @@ impl Consumer {
             callback.call1(slf.py(), (slf, groups::partitions(slf.py(), slots)?))?;
         }
         Ok(())
+    }
+}
+
+/// What `Consumer.batches` returns.
+#[pyclass(module = "flymq._native", name = "_Batches", frozen)]
+pub struct Batches {
+    consumer: Py<Consumer>,
+    max_records: usize,
+    timeout: Option<Duration>,
+}
+
+#[pymethods]
+impl Batches {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Vec<Message>> {
+        loop {
+            let timeout = self.timeout.unwrap_or(ITERATION);
+            let batch = Consumer::next_messages(self.consumer.bind(py), self.max_records, timeout)?;
+            if !batch.is_empty() || self.timeout.is_some() {
+                return Ok(batch);
+            }
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.consumer)
     }
 }

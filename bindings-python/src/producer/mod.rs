@@ -1,22 +1,25 @@
-//! `Producer` and `Delivery`.
+//! `Producer`.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod callbacks;
+mod delivery;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flymq_core::{ErrorCode, Record};
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::at_exit::patience_after;
-use crate::client::{Connected, Through};
+use crate::client::Through;
 use crate::convert::{self, Headers, Seconds};
-use crate::errors;
-use crate::handle::{Handle, ProcessBound, Resource};
-use crate::messages::RecordMetadata;
+use crate::handle::{Handle, Resource};
 use crate::serdes::{Serializer, Serializers};
 use crate::wait::{Failure, in_time};
+use callbacks::Callbacks;
+pub use delivery::{Delivery, Origin};
 
 /// How long `close()` waits for what was sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,14 +27,37 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A producer of the core. It is dropped before its client.
 struct Sending {
     producer: flymq_core::Producer,
-    client: Arc<Connected>,
+    origin: Arc<Origin>,
+}
+
+impl Sending {
+    /// Takes a record in if there is room for it now.
+    async fn send_now(
+        &self,
+        topic: &str,
+        record: Record,
+    ) -> flymq_core::Result<flymq_core::Delivery> {
+        match self.producer.try_send(topic, record.clone()) {
+            // The topic's partitions may be unknown yet.
+            Err(error) if error.code() == Some(ErrorCode::InvalidArgument) => {
+                self.producer.prepare(topic).await?;
+                self.producer.try_send(topic, record)
+            }
+            taken => taken,
+        }
+    }
 }
 
 impl Resource for Sending {
     const NAME: &'static str = "producer";
 
     fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        self.client.host.wait(py, self.producer.close(timeout.unwrap_or(CLOSE_TIMEOUT)))
+        let timeout = timeout.unwrap_or(CLOSE_TIMEOUT);
+        let began = Instant::now();
+        let host = &self.origin.client.host;
+        let closed = host.wait(py, self.producer.close(timeout));
+        let left = timeout.saturating_sub(began.elapsed());
+        closed.and(self.origin.callbacks.finish(py, host, left))
     }
 }
 
@@ -39,7 +65,7 @@ impl Drop for Sending {
     /// Whoever forgets to close still has his records sent, while the client lives.
     fn drop(&mut self) {
         let producer = self.producer.clone();
-        self.client.host.spawn(async move { producer.close(CLOSE_TIMEOUT).await });
+        self.origin.client.host.spawn(async move { producer.close(CLOSE_TIMEOUT).await });
     }
 }
 
@@ -53,17 +79,22 @@ impl Drop for Sending {
 /// `key_serializer` and `value_serializer` make bytes of what `send` is given, see `flymq.serializers`;
 /// without them it takes bytes and text.
 ///
-/// `close()`, which leaving a `with` block calls, sends what is left.
+/// `on_delivery` is called with the Delivery of each record that is stored or given up: on a thread of
+/// its own, one call after the other, those of a partition in order. It should be quick. What it raises
+/// is logged.
+///
+/// `close()`, which leaving a `with` block calls, sends what is left and waits for the callbacks.
 #[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Producer {
     handle: Arc<Handle<Sending>>,
     serializers: Serializers,
+    on_delivery: Option<Py<PyAny>>,
 }
 
 #[pymethods]
 impl Producer {
     #[new]
-    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None, key_serializer=None, value_serializer=None))]
+    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None, key_serializer=None, value_serializer=None, on_delivery=None))]
     fn new(
         py: Python<'_>,
         client: Option<Through<'_>>,
@@ -75,6 +106,7 @@ impl Producer {
         max_in_flight: Option<usize>,
         key_serializer: Option<Serializer>,
         value_serializer: Option<Serializer>,
+        on_delivery: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let client = Through::connected(client, py)?;
         let mut builder = client.client.producer();
@@ -98,18 +130,20 @@ impl Producer {
         }
         let producer = client.host.wait(py, async { builder.build() })?;
         let serializers = Serializers { key: key_serializer, value: value_serializer };
-        Ok(Self { handle: Handle::new(Sending { producer, client }), serializers })
+        let sending = Sending { producer, origin: Origin::new(client) };
+        Ok(Self { handle: Handle::new(sending), serializers, on_delivery })
     }
 
     /// Take a record in and return its Delivery at once, or as soon as there is room for it.
     ///
     /// The arguments are those of `FlyMQClient.produce`; key and data are what the serializers take.
-    /// Raises what is known at once, such as UnknownTopicError; whatever happens later, the Delivery
-    /// tells.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
-    fn send(
+    /// `on_delivery` goes before the producer's. With `block=False` BufferFullError is raised where
+    /// there is no room. Raises what is known at once, such as UnknownTopicError; whatever happens
+    /// later, the Delivery tells.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None, on_delivery=None, block=true))]
+    fn send<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         topic: &str,
         data: &Bound<'_, PyAny>,
         key: Option<&Bound<'_, PyAny>>,
@@ -117,26 +151,39 @@ impl Producer {
         partition: Option<u32>,
         timestamp: Option<i64>,
         serializer: Option<Serializer>,
-    ) -> PyResult<Delivery> {
+        on_delivery: Option<Py<PyAny>>,
+        block: bool,
+    ) -> PyResult<Bound<'py, Delivery>> {
         let given = serializer.as_ref();
         let record =
             self.serializers.record(topic, data, key, headers, partition, timestamp, given)?;
         let this = self.handle.get()?;
-        let delivery = this.client.host.wait_unless_ready(py, this.producer.send(topic, record))?;
-        Ok(Delivery::new(delivery, this.client.clone()))
+        let host = &this.origin.client.host;
+        let delivery = match block {
+            true => host.wait_unless_ready(py, this.producer.send(topic, record))?,
+            false => host.wait_unless_ready(py, this.send_now(topic, record))?,
+        };
+        let delivery = Bound::new(py, Delivery::new(delivery, this.origin.clone()))?;
+        if let Some(function) =
+            on_delivery.or_else(|| self.on_delivery.as_ref().map(|f| f.clone_ref(py)))
+        {
+            Delivery::add_done_callback(&delivery, function)?;
+        }
+        Ok(delivery)
     }
 
     /// Send what has been taken in without further delay, and wait until each record is stored or
-    /// given up; which of the two, the deliveries tell. Raises RequestTimeoutError after `timeout`
-    /// seconds, if one is given.
+    /// given up, which of the two the deliveries tell, and its callbacks were called. Raises
+    /// RequestTimeoutError after `timeout` seconds, if one is given.
     #[pyo3(signature = (timeout=None))]
     fn flush(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         let this = self.handle.get()?;
         let flush = async {
             this.producer.flush().await;
+            this.origin.callbacks.called().await;
             Ok::<_, Failure>(())
         };
-        this.client.host.wait(py, in_time(timeout.map(|s| s.0), "flush", flush))
+        this.origin.client.host.wait(py, in_time(timeout.map(|s| s.0), "flush", flush))
     }
 
     /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
@@ -163,43 +210,7 @@ impl Producer {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_delivery)?;
         self.serializers.traverse(visit)
     }
-}
-
-/// A record on its way, returned by `Producer.send` and `Transaction.produce`. It is sent whether or
-/// not this is kept.
-#[pyclass(module = "flymq", frozen, weakref)]
-pub struct Delivery(ProcessBound<(Mutex<flymq_core::Delivery>, Arc<Connected>)>);
-
-impl Delivery {
-    pub fn new(delivery: flymq_core::Delivery, client: Arc<Connected>) -> Self {
-        Self(ProcessBound::new("delivery", (Mutex::new(delivery), client)))
-    }
-}
-
-#[pymethods]
-impl Delivery {
-    /// Wait until the record is stored and return where, as RecordMetadata. Raises why it could not
-    /// be stored, or RequestTimeoutError after `timeout` seconds, if one is given.
-    #[pyo3(signature = (timeout=None))]
-    fn result(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<RecordMetadata> {
-        let (delivery, client) = self.0.get()?;
-        if let Some(result) = lock(delivery).try_result() {
-            return result.map(RecordMetadata).map_err(errors::from_core);
-        }
-        // Of several threads that wait, only the last is woken at once; the others look again soon.
-        let stored = poll_fn(|context| Pin::new(&mut *lock(delivery)).poll(context));
-        let wait = in_time(timeout.map(|s| s.0), "result", stored);
-        client.host.wait(py, wait).map(RecordMetadata)
-    }
-
-    /// Whether the record is stored or given up.
-    fn done(&self) -> PyResult<bool> {
-        Ok(lock(&self.0.get()?.0).is_done())
-    }
-}
-
-fn lock(delivery: &Mutex<flymq_core::Delivery>) -> MutexGuard<'_, flymq_core::Delivery> {
-    delivery.lock().unwrap_or_else(PoisonError::into_inner)
 }
