@@ -30,7 +30,7 @@ from flymq._native import (
     TransactionalProducer,
     __version__,
 )
-from flymq.connection import connect
+from flymq.connection import ClientOptions, connect
 from flymq.errors import (
     AuthFailedError,
     AuthRequiredError,
@@ -127,6 +127,7 @@ __all__ = [
     "BufferFullError",
     "BytesSerde",
     "ClientError",
+    "ClientOptions",
     "ClosedError",
     "Commit",
     "ConnectFailedError",

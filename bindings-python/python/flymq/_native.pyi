@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypedDict, final, overload
 
 from typing_extensions import Buffer, Self, TypeAlias, TypeVar, Unpack
 
+from flymq.connection import ClientOptions
 from flymq.errors import FlyMQError
 from flymq.groups import GroupDescription, GroupListing, PartitionLag, TopicPartition
 from flymq.serializers import Deserializer, Serializer
@@ -66,32 +67,6 @@ class _Metrics(TypedDict):
     latency_p90: float
     latency_p99: float
     latency_p999: float
-
-class _ClientOptions(TypedDict, total=False):
-    client_id: str | None
-    transactional_id: str | None
-    connect_timeout: float | None
-    request_timeout: float | None
-    tls_enabled: bool | None
-    tls_ca_file: str | os.PathLike[str] | None
-    tls_ca_pem: _Data | None
-    tls_server_name: str | None
-    tls_cert_file: str | os.PathLike[str] | None
-    tls_cert_pem: _Data | None
-    tls_key_file: str | os.PathLike[str] | None
-    tls_key_pem: _Data | None
-    tls_min_version: Literal["1.2", "1.3"] | None
-    tls_insecure_skip_verify: bool | None
-    encryption_key: _Key | None
-    encryption_keyring: Keyring | Mapping[str, _Key] | None
-    encrypt_headers: bool
-    refuse_plain: bool
-    decrypt: bool
-    username: str | None
-    password: str | None
-    password_file: str | os.PathLike[str] | None
-    sasl_mechanism: Literal["auto", "SCRAM-SHA-256", "PLAIN", "EXTERNAL"] | None
-    allow_plain_without_tls: bool | None
 
 @final
 class Keyring:
@@ -279,7 +254,7 @@ class FlyMQClientPool:
         addresses: str | Sequence[str] | None = None,
         *,
         size: int = 10,
-        **options: Unpack[_ClientOptions],
+        **options: Unpack[ClientOptions],
     ) -> Self: ...
     def get_client(self, timeout: float | None = None) -> FlyMQClient: ...
     @property
