@@ -14,6 +14,11 @@ pub fn from_entry(code: ErrorCode, message: &str) -> PyErr {
     raise(code as u16, code.name(), message, code.is_retriable(), code.hint())
 }
 
+/// The exception for something that is closed.
+pub fn closed(name: &str) -> PyErr {
+    from_entry(ErrorCode::Closed, &format!("the {name} is closed"))
+}
+
 /// The exception for something from before a fork.
 pub fn forked(name: &str) -> PyErr {
     let message = format!("the {name} was made before a fork and cannot be used in the child");

@@ -14,6 +14,13 @@ bytes.
 """
 
 from flymq._native import (
+    AsyncCommit,
+    AsyncDelivery,
+    AsyncFlyMQClient,
+    AsyncFlyMQClientPool,
+    AsyncProducer,
+    AsyncTransaction,
+    AsyncTransactionalProducer,
     Commit,
     Consumer,
     Delivery,
@@ -120,6 +127,13 @@ from flymq.serializers import (
 )
 
 __all__ = [
+    "AsyncCommit",
+    "AsyncDelivery",
+    "AsyncFlyMQClient",
+    "AsyncFlyMQClientPool",
+    "AsyncProducer",
+    "AsyncTransaction",
+    "AsyncTransactionalProducer",
     "AuthFailedError",
     "AuthRequiredError",
     "BadMagicError",

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use super::Consumer;
 use super::reading::Reading;
 use crate::messages::Message;
-use crate::wait::Failure;
+use crate::wait::{Failure, Host};
 
 impl Consumer {
     /// What the deserializers make of the messages, without those that the consumer's policy passes
@@ -17,6 +17,7 @@ impl Consumer {
     pub(super) fn deserialize(
         &self,
         py: Python<'_>,
+        host: &Host,
         reading: &Reading,
         messages: Vec<CoreMessage>,
     ) -> PyResult<Vec<Message>> {
@@ -35,7 +36,7 @@ impl Consumer {
             begins.entry(slot.clone()).or_insert(message.offset);
             match self.deserializers.message(py, &message) {
                 Ok(message) => read.push(message),
-                Err(error) => match self.refuse(py, reading, &message, error) {
+                Err(error) => match self.refuse(py, host, reading, &message, error) {
                     Ok(true) => {}
                     Ok(false) => drop(halted.insert(slot)),
                     Err(interruption) => {
@@ -59,6 +60,7 @@ impl Consumer {
     fn refuse(
         &self,
         py: Python<'_>,
+        host: &Host,
         reading: &Reading,
         message: &CoreMessage,
         raised: PyErr,
@@ -67,7 +69,7 @@ impl Consumer {
         let error = Error::new(ErrorCode::Serialization, "poll", text.clone());
         let refuse =
             async { Ok::<_, Failure>(reading.borrow().await?.refuse(message, error).await) };
-        let passed = reading.client.host.wait_unless_ready(py, refuse)?;
+        let passed = host.wait_unless_ready(py, refuse)?;
         if !passed {
             self.raised().insert(text, raised);
         }

@@ -1,4 +1,4 @@
-//! Callbacks of deliveries, on a thread of Python's own.
+//! Callbacks of deliveries, on a thread of Python's own, or on an event loop.
 //!
 //! What decides a record's fate is a thread of the core. That one calls no Python: it puts the
 //! callback into a queue, which the Python thread empties, many callbacks at a time.
@@ -14,31 +14,23 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict};
 use tokio::sync::Notify;
 
-use super::Delivery;
+use crate::asyncio::Pending;
+use crate::op::erase;
 use crate::wait::{Failure, Host, in_time};
-
-/// How long the thread may take to end once it has nothing more to do.
-const ENDING: Duration = Duration::from_secs(1);
 
 /// The callbacks of one producer, and the thread that calls them, if there ever was one.
 #[derive(Default)]
 pub struct Callbacks {
-    thread: Mutex<Option<Caller>>,
+    queue: Mutex<Option<Sender<Arc<Callback>>>>,
     calls: Arc<Calls>,
-}
-
-struct Caller {
-    queue: Sender<Arc<Callback>>,
-    thread: Py<PyAny>,
 }
 
 /// A callback that waits for its delivery.
 struct Callback {
     function: Py<PyAny>,
-    delivery: Py<Delivery>,
-    number: u64,
-    calls: Arc<Calls>,
+    delivery: Py<PyAny>,
     queue: Sender<Arc<Callback>>,
+    _turn: Turn,
 }
 
 impl Wake for Callback {
@@ -52,7 +44,7 @@ impl Callbacks {
     /// Has the function called with the delivery once the record's fate is decided.
     pub fn add(
         &self,
-        delivery: &Bound<'_, Delivery>,
+        delivery: &Bound<'_, PyAny>,
         mut fate: flymq_core::Delivery,
         function: Py<PyAny>,
     ) -> PyResult<()> {
@@ -60,13 +52,34 @@ impl Callbacks {
             function,
             delivery: delivery.clone().unbind(),
             queue: self.queue(delivery.py())?,
-            number: self.calls.begin(),
-            calls: self.calls.clone(),
+            _turn: Calls::begin(&self.calls),
         });
         let waker = Waker::from(callback.clone());
         if std::pin::pin!(&mut fate).poll(&mut Context::from_waker(&waker)).is_ready() {
             callback.wake();
         }
+        Ok(())
+    }
+
+    /// As [`add`](Self::add), but has the event loop of this thread call it.
+    pub fn add_to_loop(
+        &self,
+        delivery: &Bound<'_, PyAny>,
+        host: Arc<Host>,
+        fate: flymq_core::Delivery,
+        function: Py<PyAny>,
+    ) -> PyResult<()> {
+        let py = delivery.py();
+        let delivery = delivery.clone().unbind();
+        let turn = Mutex::new(Some(Calls::begin(&self.calls)));
+        let (pending, future) = Pending::start(py, host, erase(fate))?;
+        let pending = Mutex::new(Some(pending));
+        let call_back = PyCFunction::new_closure(py, None, None, move |arguments, _| {
+            drop(lock(&pending).take());
+            call(arguments.py(), &function, &delivery);
+            drop(lock(&turn).take());
+        })?;
+        future.call_method1(py, "add_done_callback", (call_back,))?;
         Ok(())
     }
 
@@ -78,27 +91,23 @@ impl Callbacks {
         }
     }
 
-    /// Waits for all callbacks, and ends their thread.
-    pub fn finish(&self, py: Python<'_>, host: &Host, timeout: Duration) -> PyResult<()> {
-        let caller = lock(&self.thread).take();
-        let Some(Caller { queue, thread }) = caller else { return Ok(()) };
-        drop(queue);
-        if self.calls.is_own_thread() {
-            return Ok(());
-        }
-        let called = async {
-            self.calls.until_called().await;
+    /// Waits for all callbacks, and for the end of their thread.
+    pub async fn finish(&self, timeout: Duration) -> Result<(), Failure> {
+        drop(lock(&self.queue).take());
+        let finish = async {
+            self.called().await;
+            if !self.calls.is_own_thread() {
+                self.calls.until(|state| state.thread.is_none()).await;
+            }
             Ok::<_, Failure>(())
         };
-        host.wait(py, in_time(Some(timeout), "close", called))?;
-        thread.call_method1(py, "join", (ENDING.as_secs_f64(),))?;
-        Ok(())
+        in_time(Some(timeout), "close", finish).await
     }
 
     /// The queue of the thread, which is started if there is none.
     fn queue(&self, py: Python<'_>) -> PyResult<Sender<Arc<Callback>>> {
-        if let Some(caller) = &*lock(&self.thread) {
-            return Ok(caller.queue.clone());
+        if let Some(queue) = &*lock(&self.queue) {
+            return Ok(queue.clone());
         }
         // Not under the lock: starting a thread runs Python.
         let (queue, waiting) = channel();
@@ -110,12 +119,9 @@ impl Callbacks {
         options.set_item("target", run)?;
         options.set_item("name", "flymq-deliveries")?;
         options.set_item("daemon", true)?;
-        let thread = py.import("threading")?.call_method("Thread", (), Some(&options))?;
-        thread.call_method0("start")?;
-        let mut current = lock(&self.thread);
+        py.import("threading")?.call_method("Thread", (), Some(&options))?.call_method0("start")?;
         // Another thread may have been quicker; then this one ends with its queue.
-        let caller = current.get_or_insert(Caller { queue, thread: thread.unbind() });
-        Ok(caller.queue.clone())
+        Ok(lock(&self.queue).get_or_insert(queue).clone())
     }
 }
 
@@ -135,12 +141,24 @@ struct State {
     thread: Option<ThreadId>,
 }
 
+/// That a callback is to be called. Dropped when it was, or never will be.
+struct Turn {
+    calls: Arc<Calls>,
+    number: u64,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.calls.done(self.number);
+    }
+}
+
 impl Calls {
-    /// The number of a callback to come.
-    fn begin(&self) -> u64 {
-        let mut state = lock(&self.state);
+    fn begin(this: &Arc<Self>) -> Turn {
+        let mut state = lock(&this.state);
         state.called.push_back(false);
-        state.low + state.called.len() as u64 - 1
+        let number = state.low + state.called.len() as u64 - 1;
+        Turn { calls: this.clone(), number }
     }
 
     fn done(&self, number: u64) {
@@ -160,9 +178,13 @@ impl Calls {
             let state = lock(&self.state);
             state.low + state.called.len() as u64
         };
+        self.until(|state| state.low >= end).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
         loop {
             let changed = self.changed.notified();
-            if lock(&self.state).low >= end {
+            if is_so(&lock(&self.state)) {
                 return;
             }
             changed.await;
@@ -177,29 +199,28 @@ impl Calls {
     fn run(&self, py: Python<'_>, waiting: &Mutex<Receiver<Arc<Callback>>>) {
         lock(&self.state).thread = Some(thread::current().id());
         while let Ok(first) = py.detach(|| lock(waiting).recv()) {
-            first.call(py);
+            call(py, &first.function, &first.delivery);
+            drop(first);
             while let Ok(next) = { lock(waiting).try_recv() } {
-                next.call(py);
+                call(py, &next.function, &next.delivery);
             }
         }
+        lock(&self.state).thread = None;
+        self.changed.notify_waiters();
     }
 }
 
-impl Callback {
-    /// Calls it. What it raises is logged: there is nobody to raise it to.
-    fn call(&self, py: Python<'_>) {
-        if let Err(error) = self.function.call1(py, (&self.delivery,)) {
-            let log = || {
-                let logger = py.import("logging")?.call_method1("getLogger", ("flymq",))?;
-                let options = PyDict::new(py);
-                options.set_item("exc_info", error.value(py))?;
-                logger.call_method("error", ("a delivery's callback failed",), Some(&options))
-            };
-            if let Err(unlogged) = log() {
-                unlogged.write_unraisable(py, Some(self.function.bind(py)));
-            }
-        }
-        self.calls.done(self.number);
+/// Calls back. What that raises is logged: there is nobody to raise it to.
+fn call(py: Python<'_>, function: &Py<PyAny>, delivery: &Py<PyAny>) {
+    let Err(error) = function.call1(py, (delivery,)) else { return };
+    let log = || {
+        let logger = py.import("logging")?.call_method1("getLogger", ("flymq",))?;
+        let options = PyDict::new(py);
+        options.set_item("exc_info", error.value(py))?;
+        logger.call_method("error", ("a delivery's callback failed",), Some(&options))
+    };
+    if let Err(unlogged) = log() {
+        unlogged.write_unraisable(py, Some(function.bind(py)));
     }
 }
 
