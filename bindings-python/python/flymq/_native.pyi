@@ -1,7 +1,7 @@
 """The compiled part of ``flymq``; import from ``flymq`` instead."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import GenericAlias, TracebackType
@@ -9,6 +9,8 @@ from typing import Any, Generic, Literal, TypedDict, final, overload
 
 from typing_extensions import Buffer, Self, TypeAlias, TypeVar, Unpack
 
+from flymq.connection import ClientOptions
+from flymq.errors import FlyMQError
 from flymq.groups import GroupDescription, GroupListing, PartitionLag, TopicPartition
 from flymq.serializers import Deserializer, Serializer
 
@@ -65,32 +67,6 @@ class _Metrics(TypedDict):
     latency_p90: float
     latency_p99: float
     latency_p999: float
-
-class _ClientOptions(TypedDict, total=False):
-    client_id: str | None
-    transactional_id: str | None
-    connect_timeout: float | None
-    request_timeout: float | None
-    tls_enabled: bool | None
-    tls_ca_file: str | os.PathLike[str] | None
-    tls_ca_pem: _Data | None
-    tls_server_name: str | None
-    tls_cert_file: str | os.PathLike[str] | None
-    tls_cert_pem: _Data | None
-    tls_key_file: str | os.PathLike[str] | None
-    tls_key_pem: _Data | None
-    tls_min_version: Literal["1.2", "1.3"] | None
-    tls_insecure_skip_verify: bool | None
-    encryption_key: _Key | None
-    encryption_keyring: Keyring | Mapping[str, _Key] | None
-    encrypt_headers: bool
-    refuse_plain: bool
-    decrypt: bool
-    username: str | None
-    password: str | None
-    password_file: str | os.PathLike[str] | None
-    sasl_mechanism: Literal["auto", "SCRAM-SHA-256", "PLAIN", "EXTERNAL"] | None
-    allow_plain_without_tls: bool | None
 
 @final
 class Keyring:
@@ -278,7 +254,7 @@ class FlyMQClientPool:
         addresses: str | Sequence[str] | None = None,
         *,
         size: int = 10,
-        **options: Unpack[_ClientOptions],
+        **options: Unpack[ClientOptions],
     ) -> Self: ...
     def get_client(self, timeout: float | None = None) -> FlyMQClient: ...
     @property
@@ -309,6 +285,7 @@ class Producer(Generic[_K_contra, _V_contra]):
         max_in_flight: int | None = None,
         key_serializer: _SerializerOf[_K_contra] | None = None,
         value_serializer: _SerializerOf[_V_contra] | None = None,
+        on_delivery: Callable[[Delivery], object] | None = None,
     ) -> Self: ...
     @overload
     def send(
@@ -321,6 +298,8 @@ class Producer(Generic[_K_contra, _V_contra]):
         timestamp: int | None = None,
         *,
         serializer: None = None,
+        on_delivery: Callable[[Delivery], object] | None = None,
+        block: bool = True,
     ) -> Delivery: ...
     @overload
     def send(
@@ -333,6 +312,8 @@ class Producer(Generic[_K_contra, _V_contra]):
         timestamp: int | None = None,
         *,
         serializer: _SerializerOf[_T],
+        on_delivery: Callable[[Delivery], object] | None = None,
+        block: bool = True,
     ) -> Delivery: ...
     def flush(self, timeout: float | None = None) -> None: ...
     def close(self, timeout: float | None = None) -> None: ...
@@ -346,8 +327,12 @@ class Producer(Generic[_K_contra, _V_contra]):
 
 @final
 class Delivery:
+    @property
+    def topic(self) -> str: ...
     def result(self, timeout: float | None = None) -> RecordMetadata: ...
+    def exception(self, timeout: float | None = None) -> FlyMQError | None: ...
     def done(self) -> bool: ...
+    def add_done_callback(self, fn: Callable[[Delivery], object], /) -> None: ...
 
 @final
 class Consumer(Generic[_K_co, _V_co]):
@@ -389,6 +374,9 @@ class Consumer(Generic[_K_co, _V_co]):
     def poll(
         self, max_records: int | None = None, timeout: float | None = None
     ) -> list[Message[_K_co, _V_co]]: ...
+    def batches(
+        self, max_records: int | None = None, timeout: float | None = None
+    ) -> Iterator[list[Message[_K_co, _V_co]]]: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Message[_K_co, _V_co]: ...
     def commit(
