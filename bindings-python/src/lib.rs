@@ -20,6 +20,7 @@
 //! | [`wait`] | waiting: GIL released, signals answered, panics caught |
 //! | [`asyncio`] | the same for asyncio: awaitables, completed from the core's threads |
 //! | [`op`] | calls with work for Python before and after them |
+//! | [`step`] | calls that take several steps, of the core and of Python |
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
@@ -49,6 +50,7 @@ mod op;
 mod pool;
 mod producer;
 mod serdes;
+mod step;
 mod tls;
 mod topics;
 mod transaction;
@@ -67,7 +69,7 @@ mod _native {
     use super::{
         cli::cli,
         client::{AsyncFlyMQClient, FlyMQClient},
-        consumer::{AsyncCommit, Commit, Consumer},
+        consumer::{AsyncCommit, AsyncConsumer, Commit, Consumer},
         embedded::EmbeddedBroker,
         encryption::Keyring,
         errors::error_table,
