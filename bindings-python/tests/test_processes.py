@@ -120,7 +120,7 @@ def cycle():
     with flymq.FlyMQClient(address) as client:
         with flymq.Producer(client, linger=0, on_delivery=told.append) as producer:
             producer.send(topic, b"x")
-        with flymq.Consumer(client) as consumer:
+        with flymq.Consumer(client, fetch_bytes=1000) as consumer:
             consumer.assign([(topic, 0)])
             assert next(consumer).value == b"x"
         with client.transaction() as txn:
@@ -132,7 +132,7 @@ def in_use():
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return resident, len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
 
-for _ in range(cycles // 5):
+for _ in range(cycles // 10):
     cycle()
 before = in_use()
 for _ in range(cycles):
