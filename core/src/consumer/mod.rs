@@ -9,6 +9,7 @@
 //! | `rebalance` | telling the application of changes, on its own thread |
 //! | `offsets` | committing |
 //! | `shared` | one consumer for many threads |
+//! | `unreadable` | records that cannot be decrypted or deserialized |
 
 mod builder;
 mod fetcher;
@@ -19,7 +20,7 @@ mod progress;
 mod rebalance;
 mod shared;
 mod state;
-mod undecryptable;
+mod unreadable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,7 +40,8 @@ pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
 pub use shared::{BorrowedConsumer, SharedConsumer, Turn};
 use state::State;
-use undecryptable::Undecryptable;
+pub use unreadable::OnUnreadable;
+use unreadable::Unreadable;
 
 /// Reads partitions in the background and hands their records out in order.
 ///
@@ -90,7 +92,7 @@ struct Shared {
     options: Options,
     state: Mutex<State>,
     group: Option<Group>,
-    undecryptable: Undecryptable,
+    unreadable: Unreadable,
     lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,
