@@ -8,6 +8,7 @@
 //! | `group` | the tasks of a membership |
 //! | `rebalance` | telling the application of changes, on its own thread |
 //! | `offsets` | committing |
+//! | `shared` | [`SharedConsumer`]: for callers that come from any thread |
 
 mod builder;
 mod fetcher;
@@ -16,6 +17,7 @@ mod names;
 mod offsets;
 mod progress;
 mod rebalance;
+mod shared;
 mod state;
 mod undecryptable;
 
@@ -35,6 +37,7 @@ use group::Group;
 pub use group::{Assignor, Commit, GroupMetadata};
 pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
+pub use shared::SharedConsumer;
 use state::State;
 use undecryptable::Undecryptable;
 
