@@ -8,7 +8,7 @@
 //! | `group` | the tasks of a membership |
 //! | `rebalance` | telling the application of changes, on its own thread |
 //! | `offsets` | committing |
-//! | `shared` | [`SharedConsumer`]: for callers that come from any thread |
+//! | `shared` | one consumer for many threads |
 
 mod builder;
 mod fetcher;
@@ -37,7 +37,7 @@ use group::Group;
 pub use group::{Assignor, Commit, GroupMetadata};
 pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
-pub use shared::SharedConsumer;
+pub use shared::{BorrowedConsumer, SharedConsumer, Turn};
 use state::State;
 use undecryptable::Undecryptable;
 
