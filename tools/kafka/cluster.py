@@ -1,7 +1,6 @@
 """Kafka nodes on loopback, for as long as a `with` block."""
 
 import base64
-import random
 import shutil
 import signal
 import socket
@@ -16,7 +15,7 @@ from typing import Self
 
 import jars
 import ready
-from process import spawn
+from process import reserve_port, spawn
 
 #: Starts quickly and stays small: for tests.
 SMALL = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -35,8 +34,6 @@ _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 )
-#: Below the ports that the kernel gives to connections.
-_PORTS = range(20_000, 32_000)
 _READY_TIMEOUT = 120.0
 _STOP_TIMEOUT = 60.0
 
@@ -51,7 +48,7 @@ class Node:
         self.uuid = _uuid()
         self._jvm_options = jvm_options
         # Bound and never listening, they keep the ports for the node, also while it is down.
-        self._ports = [_reserve_port(), _reserve_port()]
+        self._ports = [reserve_port(), reserve_port()]
         self.address, self.controller = (f"127.0.0.1:{p.getsockname()[1]}" for p in self._ports)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -245,17 +242,6 @@ class Cluster:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _reserve_port() -> socket.socket:
-    while True:
-        port = socket.socket()
-        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            port.bind(("127.0.0.1", random.choice(_PORTS)))
-            return port
-        except OSError:
-            port.close()
 
 
 def _uuid() -> str:

@@ -1,14 +1,18 @@
-"""Processes that do not outlive this one."""
+"""Processes that do not outlive this one, and ports for them."""
 
 import ctypes
 import queue
+import random
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+#: Below the ports that the kernel gives to connections.
+_PORTS = range(20_000, 32_000)
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,6 +53,23 @@ def spawn(
     if isinstance(process, Exception):
         raise process
     return process
+
+
+def reserve_port() -> socket.socket:
+    """A socket that keeps a free port for a server until it is closed.
+
+    It is bound and never listens, so servers, which set SO_REUSEADDR, may listen there meanwhile.
+    """
+    while True:
+        port = socket.socket()
+        try:
+            port.bind(("127.0.0.1", random.choice(_PORTS)))
+        except OSError:
+            port.close()
+            continue
+        # Only now: two who both set it before they bind would be given the same port.
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return port
 
 
 def _die_with_parent() -> None:
