@@ -13,9 +13,12 @@ CHAOS_ARGS ?=
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
+# compiled once. As it is released the package is in RELEASED.
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
+RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
 
 RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
@@ -28,8 +31,8 @@ PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
-	$(BIN)/python examples/python/demo_flights.py $(FLIGHTS)
+demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
+	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
 
 test: test-rust test-supply test-python ## Run all tests
 
@@ -69,13 +72,20 @@ clean: ## Remove everything that was built or downloaded
 
 # Files.
 
+$(VENV)/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
+	rm -rf $(CACHE)/wheel
+	$(BIN)/maturin build --profile dev --manifest-path bindings-python/Cargo.toml --out $(CACHE)/wheel
+	$(BIN)/pip install --quiet --no-deps --force-reinstall $(CACHE)/wheel/flymq-*.whl
+	touch $@
+
 dist/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 	rm -rf dist/flymq-*.whl
 	$(BIN)/maturin build --release --manifest-path bindings-python/Cargo.toml --out dist
 	touch $@
 
-$(VENV)/.wheel: dist/.wheel
-	$(BIN)/pip install --quiet --no-deps --force-reinstall dist/flymq-*.whl
+$(RELEASED)/.wheel: dist/.wheel
+	$(PYTHON) -m venv $(RELEASED)
+	$(RELEASED)/bin/pip install --quiet --no-deps --force-reinstall dist/flymq-*.whl
 	touch $@
 
 $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
