@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::at_exit;
 use crate::errors;
+use crate::fork;
 
 /// Something with threads, locks or sockets behind it.
 pub trait Resource: Send + Sync + 'static {
@@ -24,7 +25,7 @@ pub trait Resource: Send + Sync + 'static {
 /// A value that only the process which made it may touch. In a forked child its threads are gone
 /// and its locks may be held for ever, so there it is neither used (`ForkError`) nor dropped.
 pub struct ProcessBound<T> {
-    pid: u32,
+    generation: u32,
     name: &'static str,
     value: ManuallyDrop<T>,
 }
@@ -32,7 +33,7 @@ pub struct ProcessBound<T> {
 impl<T> ProcessBound<T> {
     /// Binds the value to this process.
     pub fn new(name: &'static str, value: T) -> Self {
-        Self { pid: std::process::id(), name, value: ManuallyDrop::new(value) }
+        Self { generation: fork::generation(), name, value: ManuallyDrop::new(value) }
     }
 
     /// The value, in the process that made it.
@@ -41,7 +42,7 @@ impl<T> ProcessBound<T> {
     }
 
     fn is_home(&self) -> bool {
-        self.pid == std::process::id()
+        self.generation == fork::generation()
     }
 }
 

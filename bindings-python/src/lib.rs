@@ -17,6 +17,7 @@
 //! | [`errors`] | errors → the exceptions of `flymq.errors` |
 //! | [`wait`] | waiting: GIL released, signals answered, panics caught |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
+//! | [`fork`] | which process this is |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Nothing here decides anything: values are converted, the core is called, errors are mapped.
@@ -33,6 +34,7 @@ mod convert;
 mod embedded;
 mod encryption;
 mod errors;
+mod fork;
 mod groups;
 mod handle;
 mod messages;
@@ -69,6 +71,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::fork::watch()?;
         super::close_at_exit(module.py())
     }
 }
