@@ -47,7 +47,10 @@ test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of wha
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
 		bindings-python/python bindings-python/tests examples/python
-	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq
+	$(BIN)/pyright --project bindings-python/pyproject.toml --pythonpath $(BIN)/python
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --ignoreexternal --verifytypes flymq
+	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq \
+		--allowlist bindings-python/stubtest-allowlist.txt --ignore-unused-allowlist
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
@@ -114,7 +117,7 @@ need-rust:
 		{ echo "run 'rustup component add rustfmt clippy': the tests check format and lints" >&2; exit 1; }
 
 need-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || \
-		{ echo "install Python 3.10 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+		{ echo "install Python 3.11 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || \
 		{ echo "install Python's venv module (Debian: apt-get install python3-venv): tools go into .venv" >&2; exit 1; }

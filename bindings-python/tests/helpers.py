@@ -19,14 +19,6 @@ _HEADER = 7
 DEADLINE = 30.0
 
 
-def naming(argument: str) -> str | None:
-    """What `pytest.raises` is to match for an error that names the argument.
-
-    The name is a note on the exception, and there are notes from Python 3.11 on.
-    """
-    return f"'{argument}'" if sys.version_info >= (3, 11) else None
-
-
 @contextmanager
 def script(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Another interpreter that runs the code; gone at the end of the block."""

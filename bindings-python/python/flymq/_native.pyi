@@ -1,20 +1,34 @@
 """The compiled part of ``flymq``; import from ``flymq`` instead."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, TypedDict, final
+from types import GenericAlias, TracebackType
+from typing import Any, Generic, Literal, TypedDict, final, overload
 
-from typing_extensions import Buffer, Self, TypeAlias, Unpack
+from typing_extensions import Buffer, Self, TypeAlias, TypeVar, Unpack
 
+from flymq.connection import ClientOptions
+from flymq.errors import FlyMQError
 from flymq.groups import GroupDescription, GroupListing, PartitionLag, TopicPartition
+from flymq.serializers import Deserializer, Serializer
 
+_T = TypeVar("_T")
+# Of messages: bytes unless a deserializer makes something else of them.
+_K_co = TypeVar("_K_co", covariant=True, default=bytes)
+_V_co = TypeVar("_V_co", covariant=True, default=bytes)
+# Of what is sent: bytes and text unless a serializer takes something else.
+_K_contra = TypeVar("_K_contra", contravariant=True, default=str | Buffer)
+_V_contra = TypeVar("_V_contra", contravariant=True, default=str | Buffer)
+
+_SerializerOf: TypeAlias = Serializer[_T] | Mapping[str, Serializer[_T]]
+_DeserializerOf: TypeAlias = Deserializer[_T] | Mapping[str, Deserializer[_T]]
 _Data: TypeAlias = str | Buffer
 _Start: TypeAlias = int | Literal["earliest", "latest"] | datetime
 _Isolation: TypeAlias = Literal["read_committed", "read_uncommitted"]
-_Rebalance: TypeAlias = Callable[["Consumer", list[TopicPartition]], object]
+_Rebalance: TypeAlias = Callable[["Consumer[Any, Any]", list[TopicPartition]], object]
+_OnUnreadable: TypeAlias = Literal["error", "skip", "dead_letter"]
 _Key: TypeAlias = str | bytes | bytearray
 _Headers: TypeAlias = Mapping[str, _Data | None] | Iterable[tuple[str, _Data | None]]
 
@@ -53,32 +67,6 @@ class _Metrics(TypedDict):
     latency_p90: float
     latency_p99: float
     latency_p999: float
-
-class _ClientOptions(TypedDict, total=False):
-    client_id: str | None
-    transactional_id: str | None
-    connect_timeout: float | None
-    request_timeout: float | None
-    tls_enabled: bool | None
-    tls_ca_file: str | os.PathLike[str] | None
-    tls_ca_pem: _Data | None
-    tls_server_name: str | None
-    tls_cert_file: str | os.PathLike[str] | None
-    tls_cert_pem: _Data | None
-    tls_key_file: str | os.PathLike[str] | None
-    tls_key_pem: _Data | None
-    tls_min_version: Literal["1.2", "1.3"] | None
-    tls_insecure_skip_verify: bool | None
-    encryption_key: _Key | None
-    encryption_keyring: Keyring | Mapping[str, _Key] | None
-    encrypt_headers: bool
-    refuse_plain: bool
-    decrypt: bool
-    username: str | None
-    password: str | None
-    password_file: str | os.PathLike[str] | None
-    sasl_mechanism: Literal["auto", "SCRAM-SHA-256", "PLAIN", "EXTERNAL"] | None
-    allow_plain_without_tls: bool | None
 
 @final
 class Keyring:
@@ -119,6 +107,7 @@ class FlyMQClient:
         allow_plain_without_tls: bool | None = None,
     ) -> Self: ...
     def whoami(self) -> str: ...
+    @overload
     def produce(
         self,
         topic: str,
@@ -127,7 +116,22 @@ class FlyMQClient:
         headers: _Headers | None = None,
         partition: int | None = None,
         timestamp: int | None = None,
+        *,
+        serializer: None = None,
     ) -> int: ...
+    @overload
+    def produce(
+        self,
+        topic: str,
+        data: _T | None,
+        key: _Data | None = None,
+        headers: _Headers | None = None,
+        partition: int | None = None,
+        timestamp: int | None = None,
+        *,
+        serializer: _SerializerOf[_T],
+    ) -> int: ...
+    @overload
     def produce_record(
         self,
         topic: str,
@@ -136,14 +140,48 @@ class FlyMQClient:
         headers: _Headers | None = None,
         partition: int | None = None,
         timestamp: int | None = None,
+        *,
+        serializer: None = None,
     ) -> RecordMetadata: ...
+    @overload
+    def produce_record(
+        self,
+        topic: str,
+        data: _T | None,
+        key: _Data | None = None,
+        headers: _Headers | None = None,
+        partition: int | None = None,
+        timestamp: int | None = None,
+        *,
+        serializer: _SerializerOf[_T],
+    ) -> RecordMetadata: ...
+    @overload
     def produce_batch(
         self,
         topic: str,
         records: Iterable[tuple[_Data | None, _Data | None]],
         partition: int | None = None,
+        *,
+        serializer: None = None,
     ) -> list[int]: ...
-    def consume(self, topic: str, offset: int, partition: int = 0) -> Message | None: ...
+    @overload
+    def produce_batch(
+        self,
+        topic: str,
+        records: Iterable[tuple[_Data | None, _T | None]],
+        partition: int | None = None,
+        *,
+        serializer: _SerializerOf[_T],
+    ) -> list[int]: ...
+    @overload
+    def consume(
+        self, topic: str, offset: int, partition: int = 0, *, deserializer: None = None
+    ) -> Message | None: ...
+    @overload
+    def consume(
+        self, topic: str, offset: int, partition: int = 0, *, deserializer: _DeserializerOf[_T]
+    ) -> Message[bytes, _T] | None: ...
+    @overload
     def fetch(
         self,
         topic: str,
@@ -155,7 +193,22 @@ class FlyMQClient:
         max_bytes: int | None = None,
         min_bytes: int | None = None,
         isolation: _Isolation | None = None,
+        deserializer: None = None,
     ) -> list[Message]: ...
+    @overload
+    def fetch(
+        self,
+        topic: str,
+        offset: int,
+        partition: int = 0,
+        *,
+        max_records: int | None = None,
+        max_wait: float | None = None,
+        max_bytes: int | None = None,
+        min_bytes: int | None = None,
+        isolation: _Isolation | None = None,
+        deserializer: _DeserializerOf[_T],
+    ) -> list[Message[bytes, _T]]: ...
     def transaction(self) -> Transaction: ...
     def create_topic(
         self,
@@ -201,7 +254,7 @@ class FlyMQClientPool:
         addresses: str | Sequence[str] | None = None,
         *,
         size: int = 10,
-        **options: Unpack[_ClientOptions],
+        **options: Unpack[ClientOptions],
     ) -> Self: ...
     def get_client(self, timeout: float | None = None) -> FlyMQClient: ...
     @property
@@ -218,7 +271,8 @@ class FlyMQClientPool:
     ) -> None: ...
 
 @final
-class Producer:
+class Producer(Generic[_K_contra, _V_contra]):
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def __new__(
         cls,
         client: FlyMQClient | str | Sequence[str] | None = None,
@@ -229,15 +283,37 @@ class Producer:
         compression: Literal["none", "lz4", "zstd"] | None = None,
         delivery_timeout: float | None = None,
         max_in_flight: int | None = None,
+        key_serializer: _SerializerOf[_K_contra] | None = None,
+        value_serializer: _SerializerOf[_V_contra] | None = None,
+        on_delivery: Callable[[Delivery], object] | None = None,
     ) -> Self: ...
+    @overload
     def send(
         self,
         topic: str,
-        data: _Data | None,
-        key: _Data | None = None,
+        data: _V_contra | None,
+        key: _K_contra | None = None,
         headers: _Headers | None = None,
         partition: int | None = None,
         timestamp: int | None = None,
+        *,
+        serializer: None = None,
+        on_delivery: Callable[[Delivery], object] | None = None,
+        block: bool = True,
+    ) -> Delivery: ...
+    @overload
+    def send(
+        self,
+        topic: str,
+        data: _T | None,
+        key: _K_contra | None = None,
+        headers: _Headers | None = None,
+        partition: int | None = None,
+        timestamp: int | None = None,
+        *,
+        serializer: _SerializerOf[_T],
+        on_delivery: Callable[[Delivery], object] | None = None,
+        block: bool = True,
     ) -> Delivery: ...
     def flush(self, timeout: float | None = None) -> None: ...
     def close(self, timeout: float | None = None) -> None: ...
@@ -251,11 +327,16 @@ class Producer:
 
 @final
 class Delivery:
+    @property
+    def topic(self) -> str: ...
     def result(self, timeout: float | None = None) -> RecordMetadata: ...
+    def exception(self, timeout: float | None = None) -> FlyMQError | None: ...
     def done(self) -> bool: ...
+    def add_done_callback(self, fn: Callable[[Delivery], object], /) -> None: ...
 
 @final
-class Consumer:
+class Consumer(Generic[_K_co, _V_co]):
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def __new__(
         cls,
         client: FlyMQClient | str | Sequence[str] | None = None,
@@ -268,7 +349,8 @@ class Consumer:
         auto_offset_reset: Literal["earliest", "latest", "error"] | None = None,
         isolation: _Isolation | None = None,
         assignor: Literal["sticky", "range"] | None = None,
-        on_undecryptable: Literal["error", "skip", "dead_letter"] | None = None,
+        on_undecryptable: _OnUnreadable | None = None,
+        on_undeserializable: _OnUnreadable | None = None,
         instance_id: str | None = None,
         max_poll_interval: float | None = None,
         session_timeout: float | None = None,
@@ -280,6 +362,8 @@ class Consumer:
         on_assigned: _Rebalance | None = None,
         on_revoked: _Rebalance | None = None,
         on_lost: _Rebalance | None = None,
+        key_deserializer: _DeserializerOf[_K_co] | None = None,
+        value_deserializer: _DeserializerOf[_V_co] | None = None,
     ) -> Self: ...
     def subscribe(
         self, topics: str | Iterable[str] | None = None, *, pattern: str | None = None
@@ -289,18 +373,21 @@ class Consumer:
     def assignment(self) -> list[TopicPartition]: ...
     def poll(
         self, max_records: int | None = None, timeout: float | None = None
-    ) -> list[Message]: ...
+    ) -> list[Message[_K_co, _V_co]]: ...
+    def batches(
+        self, max_records: int | None = None, timeout: float | None = None
+    ) -> Iterator[list[Message[_K_co, _V_co]]]: ...
     def __iter__(self) -> Self: ...
-    def __next__(self) -> Message: ...
+    def __next__(self) -> Message[_K_co, _V_co]: ...
     def commit(
         self,
-        message: Message | None = None,
+        message: Message[Any, Any] | None = None,
         *,
         offsets: dict[TopicPartition, int] | None = None,
     ) -> None: ...
     def commit_async(
         self,
-        message: Message | None = None,
+        message: Message[Any, Any] | None = None,
         *,
         offsets: dict[TopicPartition, int] | None = None,
     ) -> Commit: ...
@@ -327,7 +414,8 @@ class Commit:
     def result(self, timeout: float | None = None) -> None: ...
 
 @final
-class TransactionalProducer:
+class TransactionalProducer(Generic[_K_contra, _V_contra]):
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def __new__(
         cls,
         client: FlyMQClient | str | Sequence[str] | None = None,
@@ -339,10 +427,12 @@ class TransactionalProducer:
         buffer_bytes: int | None = None,
         compression: Literal["none", "lz4", "zstd"] | None = None,
         max_in_flight: int | None = None,
+        key_serializer: _SerializerOf[_K_contra] | None = None,
+        value_serializer: _SerializerOf[_V_contra] | None = None,
     ) -> Self: ...
     @property
     def transactional_id(self) -> str: ...
-    def transaction(self) -> Transaction: ...
+    def transaction(self) -> Transaction[_K_contra, _V_contra]: ...
     def close(self, timeout: float | None = None) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -353,18 +443,34 @@ class TransactionalProducer:
     ) -> None: ...
 
 @final
-class Transaction:
+class Transaction(Generic[_K_contra, _V_contra]):
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+    @overload
     def produce(
         self,
         topic: str,
-        data: _Data | None,
-        key: _Data | None = None,
+        data: _V_contra | None,
+        key: _K_contra | None = None,
         headers: _Headers | None = None,
         partition: int | None = None,
         timestamp: int | None = None,
+        *,
+        serializer: None = None,
+    ) -> Delivery: ...
+    @overload
+    def produce(
+        self,
+        topic: str,
+        data: _T | None,
+        key: _K_contra | None = None,
+        headers: _Headers | None = None,
+        partition: int | None = None,
+        timestamp: int | None = None,
+        *,
+        serializer: _SerializerOf[_T],
     ) -> Delivery: ...
     def send_offsets(
-        self, consumer: Consumer, offsets: dict[TopicPartition, int] | None = None
+        self, consumer: Consumer[Any, Any], offsets: dict[TopicPartition, int] | None = None
     ) -> None: ...
     def commit(self) -> None: ...
     def abort(self) -> None: ...
@@ -377,14 +483,15 @@ class Transaction:
     ) -> None: ...
 
 @final
-class Message:
+class Message(Generic[_K_co, _V_co]):
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def __new__(
         cls,
         topic: str,
         partition: int,
         offset: int,
-        key: _Data | None = None,
-        value: _Data | None = None,
+        key: _K_co | None = None,
+        value: _V_co | None = None,
         headers: _Headers | None = None,
         timestamp: int = 0,
     ) -> Self: ...
@@ -395,13 +502,14 @@ class Message:
     @property
     def offset(self) -> int: ...
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> _K_co | None: ...
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> _V_co | None: ...
     @property
     def headers(self) -> tuple[tuple[str, bytes | None], ...]: ...
     @property
     def timestamp(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...

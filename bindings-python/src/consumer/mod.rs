@@ -1,29 +1,29 @@
 //! `Consumer`.
 
 mod commit;
+mod deserialize;
 mod options;
 mod reading;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use flymq_core::{
-    Event, GroupOffset, GroupOffsets, Message as CoreMessage, Rebalance, StartOffset,
-    TopicPartition,
-};
+use flymq_core::{Event, GroupOffset, GroupOffsets, Rebalance, StartOffset, TopicPartition};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::at_exit::patience_after;
-use crate::client::Through;
+use crate::client::{Base, Through};
 use crate::convert::{Seconds, Start};
-use crate::groups::{self, ByPartition};
-use crate::handle::Handle;
+use crate::groups::{self, ByPartition, Offsets, Partitions};
+use crate::handle::{Handle, Served};
 use crate::messages::Message;
+use crate::serdes::{Deserializer, Deserializers};
 use crate::wait::Failure;
-pub use commit::Commit;
+pub use commit::{AsyncCommit, Commit};
 use options::{Options, Topics};
 use reading::Reading;
 
@@ -59,6 +59,12 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// "error" (the default), "skip", or "dead_letter" to send it on to the topic with ".dlq" behind its
 /// name. `instance_id` is a name that outlives restarts, so that a quick restart moves no partition.
 ///
+/// `key_deserializer` and `value_deserializer` make keys and values of bytes, see `flymq.serializers`.
+/// `on_undeserializable` says what to do about a message with which they fail, as `on_undecryptable` does.
+/// With "error" the messages before it are returned first; then SerializationError is raised, once, and its
+/// partition is read no further. The position stays at the message: `seek` past it to go on without it, or
+/// to it to try again.
+///
 /// The consumer has to be asked for messages every `max_poll_interval` seconds (300), or others get its
 /// partitions; they also do `session_timeout` seconds (45) after it was last heard of.
 /// `rebalance_timeout` (60) is how long it may take to give partitions up. `max_wait` (0.5), `min_bytes`
@@ -68,9 +74,12 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// TopicPartition, on the thread that polls: for new partitions, of which nothing was returned yet;
 /// for those about to be given up, whose offsets may still be committed; and for those that others may
 /// have by now. What they raise, the call of the consumer raises.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Consumer {
-    handle: Arc<Handle<Reading>>,
+    handle: Arc<Handle<Arc<Reading>>>,
+    deserializers: Deserializers,
+    /// What deserializers have raised, by the text of the error that the core was given for it.
+    raised: Mutex<HashMap<String, PyErr>>,
     assigned: Option<Py<PyAny>>,
     revoked: Option<Py<PyAny>>,
     lost: Option<Py<PyAny>>,
@@ -79,10 +88,10 @@ pub struct Consumer {
 #[pymethods]
 impl Consumer {
     #[new]
-    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None))]
+    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, on_undeserializable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None, key_deserializer=None, value_deserializer=None))]
     fn new(
         py: Python<'_>,
-        client: Option<Through<'_>>,
+        client: Option<Through>,
         topics: Option<Topics>,
         group: Option<String>,
         pattern: Option<String>,
@@ -92,6 +101,7 @@ impl Consumer {
         isolation: Option<&str>,
         assignor: Option<&str>,
         on_undecryptable: Option<&str>,
+        on_undeserializable: Option<&str>,
         instance_id: Option<String>,
         max_poll_interval: Option<Seconds>,
         session_timeout: Option<Seconds>,
@@ -103,6 +113,8 @@ impl Consumer {
         on_assigned: Option<Py<PyAny>>,
         on_revoked: Option<Py<PyAny>>,
         on_lost: Option<Py<PyAny>>,
+        key_deserializer: Option<Deserializer>,
+        value_deserializer: Option<Deserializer>,
     ) -> PyResult<Self> {
         let options = Options {
             group,
@@ -112,6 +124,7 @@ impl Consumer {
             isolation,
             assignor,
             on_undecryptable,
+            on_undeserializable,
             instance_id,
             max_poll_interval,
             session_timeout,
@@ -122,14 +135,21 @@ impl Consumer {
             prefetch_bytes,
         };
         let subscription = options::subscription(topics, pattern)?;
-        let client = Through::connected(client, py)?;
+        let (host, connecting) = Base::new(client)?.make(py)?;
+        let client = host.wait(py, connecting)?;
         let builder = options.apply(client.client.consumer())?;
-        let consumer = client.host.wait(py, async {
+        let consumer = host.wait(py, async {
             let consumer = builder.build();
             subscription.map_or(Ok(()), |wanted| wanted.apply(&consumer)).map(|()| consumer)
         })?;
-        let handle = Handle::new(Reading::new(consumer, client));
-        Ok(Self { handle, assigned: on_assigned, revoked: on_revoked, lost: on_lost })
+        Ok(Self {
+            handle: Handle::new(Served { core: Arc::new(Reading::new(consumer)), host }),
+            deserializers: Deserializers { key: key_deserializer, value: value_deserializer },
+            raised: Mutex::default(),
+            assigned: on_assigned,
+            revoked: on_revoked,
+            lost: on_lost,
+        })
     }
 
     /// Read these topics, or those that match a pattern, together with the group's other members, and
@@ -143,24 +163,22 @@ impl Consumer {
     ) -> PyResult<()> {
         let wanted = options::subscription(topics, pattern)?
             .ok_or_else(|| PyValueError::new_err("name topics, or a pattern"))?;
-        let this = self.handle.get()?;
-        this.client.host.wait(py, async { Ok::<_, Failure>(wanted.apply(&*this.borrow().await?)?) })
+        let Served { core: this, host } = self.handle.get()?;
+        host.wait(py, async { Ok::<_, Failure>(wanted.apply(&*this.borrow().await?)?) })
     }
 
     /// Give up all partitions, as in a rebalance, and leave the group.
     fn unsubscribe(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let this = slf.get().handle.get()?;
+        let Served { core: this, host } = slf.get().handle.get()?;
         slf.get().with(py, |consumer| {
             consumer.begin_unsubscribe();
             Ok(())
         })?;
-        while let Some(event) = this.client.host.wait(py, this.pending())? {
+        while let Some(event) = host.wait(py, this.pending())? {
             Self::tell(slf, event)?;
         }
-        this.client
-            .host
-            .wait(py, async { Ok::<_, Failure>(this.borrow().await?.unsubscribe().await?) })
+        host.wait(py, async { Ok::<_, Failure>(this.borrow().await?.unsubscribe().await?) })
     }
 
     /// Read these partitions from now on, and no others, without sharing them with a group.
@@ -183,15 +201,13 @@ impl Consumer {
         };
         let places: Vec<_> =
             partitions.iter().map(place).collect::<PyResult<_>>().map_err(wrong)?;
-        let this = self.handle.get()?;
-        this.client
-            .host
-            .wait(py, async { Ok::<_, Failure>(this.borrow().await?.assign(places).await?) })
+        let Served { core: this, host } = self.handle.get()?;
+        host.wait(py, async { Ok::<_, Failure>(this.borrow().await?.assign(places).await?) })
     }
 
     /// The partitions that are read, as a list of TopicPartition.
-    fn assignment<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        groups::partitions(py, &self.with(py, |consumer| Ok(consumer.assignment()))?)
+    fn assignment(&self, py: Python<'_>) -> PyResult<Partitions> {
+        self.with(py, |consumer| Ok(Partitions(consumer.assignment())))
     }
 
     /// Return messages as soon as there are any, at most `max_records` (500); none if there are none
@@ -206,8 +222,18 @@ impl Consumer {
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<Message>> {
         let timeout = timeout.map_or(POLL_TIMEOUT, |s| s.0);
-        let messages = Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)?;
-        Ok(messages.into_iter().map(Message).collect())
+        Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)
+    }
+
+    /// Iterate over messages many at a time: lists of at most `max_records` (500), each as soon as there
+    /// are any. With `timeout` the list is empty each time that nothing has come for so many seconds.
+    #[pyo3(signature = (max_records=None, timeout=None))]
+    fn batches(slf: Py<Self>, max_records: Option<usize>, timeout: Option<Seconds>) -> Batches {
+        Batches {
+            consumer: slf,
+            max_records: max_records.unwrap_or(MAX_RECORDS),
+            timeout: timeout.map(|s| s.0),
+        }
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -218,7 +244,7 @@ impl Consumer {
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Message> {
         loop {
             if let Some(message) = Self::next_messages(slf, 1, ITERATION)?.pop() {
-                return Ok(Message(message));
+                return Ok(message);
             }
         }
     }
@@ -236,7 +262,7 @@ impl Consumer {
         offsets: Option<ByPartition>,
     ) -> PyResult<()> {
         let commit = self.begin_commit(py, message, offsets)?;
-        self.handle.get()?.client.host.wait(py, commit)
+        self.handle.get()?.host.wait(py, commit)
     }
 
     /// As `commit`, without waiting: return a Commit. Commits are stored in the order in which they are
@@ -249,18 +275,19 @@ impl Consumer {
         offsets: Option<ByPartition>,
     ) -> PyResult<Commit> {
         let commit = self.begin_commit(py, message, offsets)?;
-        Ok(Commit::new(commit, self.handle.get()?.client.clone()))
+        let host = self.handle.get()?.host;
+        Ok(Commit::opened(Served { core: commit, host }))
     }
 
     /// What the group has committed of these partitions, by default those that are read:
     /// TopicPartition → the last offset processed. Those without a commit are left out.
     #[pyo3(signature = (partitions=None))]
-    fn committed<'py>(
+    fn committed(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         partitions: Option<Vec<(String, u32)>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let this = self.handle.get()?;
+    ) -> PyResult<Offsets> {
+        let Served { core: this, host } = self.handle.get()?;
         let committed = async {
             let consumer = this.borrow().await?;
             let slots = match partitions {
@@ -269,7 +296,7 @@ impl Consumer {
             };
             Ok::<_, Failure>(consumer.committed(slots).await?)
         };
-        groups::offsets(py, &this.client.host.wait(py, committed)?)
+        host.wait(py, committed).map(Offsets)
     }
 
     /// Offset of the next message that will be returned from a partition.
@@ -286,17 +313,17 @@ impl Consumer {
     /// Go on reading a partition elsewhere: at an offset, "earliest", "latest", or the first record of
     /// a datetime or later. Commits nothing.
     fn seek(&self, py: Python<'_>, topic: &str, partition: u32, start: Start) -> PyResult<()> {
-        let this = self.handle.get()?;
+        let Served { core: this, host } = self.handle.get()?;
         let seek =
             async { Ok::<_, Failure>(this.borrow().await?.seek(topic, partition, start.0).await?) };
-        this.client.host.wait(py, seek)
+        host.wait(py, seek)
     }
 
     /// Go back to what is committed, or to where reading began where nothing is, so that messages whose
     /// transaction was aborted are returned once more.
     fn rewind(&self, py: Python<'_>) -> PyResult<()> {
-        let this = self.handle.get()?;
-        this.client.host.wait(py, async { Ok::<_, Failure>(this.borrow().await?.rewind().await?) })
+        let Served { core: this, host } = self.handle.get()?;
+        host.wait(py, async { Ok::<_, Failure>(this.borrow().await?.rewind().await?) })
     }
 
     /// Return no messages of a partition until `resume`. What was read ahead is kept.
@@ -338,25 +365,39 @@ impl Consumer {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let callbacks = [&self.assigned, &self.revoked, &self.lost];
-        callbacks.into_iter().flatten().try_for_each(|callback| visit.call(callback))
+        callbacks.into_iter().flatten().try_for_each(|callback| visit.call(callback))?;
+        self.deserializers.traverse(visit)
+    }
+}
+
+/// A consumer whose offsets a transaction is to store.
+pub struct Member(Arc<Reading>);
+
+impl<'py> FromPyObject<'_, 'py> for Member {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(value.cast::<Consumer>()?.get().handle.get()?.core))
+    }
+}
+
+impl Member {
+    /// All messages that were returned.
+    pub async fn processed(&self) -> Result<GroupOffsets, Failure> {
+        Ok(self.0.borrow().await?.processed()?)
     }
 }
 
 impl Consumer {
-    /// All messages that were returned, for a transaction.
-    pub fn processed(&self, py: Python<'_>) -> PyResult<GroupOffsets> {
-        self.with(py, flymq_core::Consumer::processed)
-    }
-
     /// Something that takes no waiting.
     fn with<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&flymq_core::Consumer) -> flymq_core::Result<T> + Send,
     ) -> PyResult<T> {
-        let this = self.handle.get()?;
+        let Served { core: this, host } = self.handle.get()?;
         let work = async { Ok::<_, Failure>(work(&*this.borrow().await?)?) };
-        this.client.host.wait_unless_ready(py, work)
+        host.wait_unless_ready(py, work)
     }
 
     fn begin_commit(
@@ -369,10 +410,7 @@ impl Consumer {
             (Some(_), Some(_)) => {
                 return Err(PyValueError::new_err("give a message or offsets, not both"));
             }
-            (Some(message), None) => {
-                let CoreMessage { topic, partition, offset, .. } = &message.get().0;
-                Some(vec![GroupOffset::new(topic.clone(), *partition, *offset as i64)])
-            }
+            (Some(message), None) => Some(vec![message.get().processed()]),
             (None, offsets) => offsets.map(|offsets| groups::processed(offsets).collect()),
         };
         self.with(py, |consumer| {
@@ -387,15 +425,21 @@ impl Consumer {
         slf: &Bound<'_, Self>,
         max_records: usize,
         timeout: Duration,
-    ) -> PyResult<Vec<CoreMessage>> {
+    ) -> PyResult<Vec<Message>> {
         let py = slf.py();
         let began = Instant::now();
-        let this = slf.get().handle.get()?;
-        let Some(_turn) = this.take_turn(py, timeout)? else { return Ok(Vec::new()) };
+        let Served { core: this, host } = slf.get().handle.get()?;
+        let Some(_turn) = this.take_turn(py, &host, timeout)? else { return Ok(Vec::new()) };
         loop {
             let left = timeout.saturating_sub(began.elapsed());
-            match this.client.host.wait_unless_ready(py, this.event(max_records, left))? {
-                Some(Event::Records(messages)) => return Ok(messages),
+            let event = host.wait_unless_ready(py, this.event(max_records, left));
+            match event.map_err(|error| slf.get().with_cause(py, error))? {
+                Some(Event::Records(messages)) => {
+                    let read = slf.get().deserialize(py, &host, &this, messages)?;
+                    if !read.is_empty() {
+                        return Ok(read);
+                    }
+                }
                 Some(event) => Self::tell(slf, event)?,
                 None => return Ok(Vec::new()),
             }
@@ -408,8 +452,8 @@ impl Consumer {
         prepare: fn(&flymq_core::Consumer),
     ) -> PyResult<()> {
         let handle = &slf.get().handle;
-        let Some(reading) = handle.peek()? else { return Ok(()) };
-        let ended = reading.end(slf.py(), timeout, prepare, |event| Self::tell(slf, event));
+        let Some(Served { core, host }) = handle.peek()? else { return Ok(()) };
+        let ended = core.end(slf.py(), &host, timeout, prepare, |event| Self::tell(slf, event));
         handle.forget()?;
         ended
     }
@@ -424,8 +468,37 @@ impl Consumer {
             Event::Records(_) => return Ok(()),
         };
         if let Some(callback) = callback {
-            callback.call1(slf.py(), (slf, groups::partitions(slf.py(), slots)?))?;
+            callback.call1(slf.py(), (slf, Partitions(slots.clone())))?;
         }
         Ok(())
+    }
+}
+
+/// What `Consumer.batches` returns.
+#[pyclass(module = "flymq._native", name = "_Batches", frozen)]
+pub struct Batches {
+    consumer: Py<Consumer>,
+    max_records: usize,
+    timeout: Option<Duration>,
+}
+
+#[pymethods]
+impl Batches {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Vec<Message>> {
+        loop {
+            let timeout = self.timeout.unwrap_or(ITERATION);
+            let batch = Consumer::next_messages(self.consumer.bind(py), self.max_records, timeout)?;
+            if !batch.is_empty() || self.timeout.is_some() {
+                return Ok(batch);
+            }
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.consumer)
     }
 }

@@ -1,6 +1,6 @@
 //! A consumer's options, as Python gives them.
 
-use flymq_core::{Assignor, ConsumerBuilder, OffsetReset, OnUndecryptable};
+use flymq_core::{Assignor, ConsumerBuilder, OffsetReset, OnUnreadable};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -61,6 +61,7 @@ pub struct Options<'a> {
     pub isolation: Option<&'a str>,
     pub assignor: Option<&'a str>,
     pub on_undecryptable: Option<&'a str>,
+    pub on_undeserializable: Option<&'a str>,
     pub instance_id: Option<String>,
     pub max_poll_interval: Option<Seconds>,
     pub session_timeout: Option<Seconds>,
@@ -97,12 +98,10 @@ impl Options<'_> {
             builder = builder.assignor(choice("assignor", name, &choices)?);
         }
         if let Some(name) = self.on_undecryptable {
-            let choices = [
-                ("error", OnUndecryptable::Error),
-                ("skip", OnUndecryptable::Skip),
-                ("dead_letter", OnUndecryptable::DeadLetter { topic: None }),
-            ];
-            builder = builder.on_undecryptable(choice("on_undecryptable", name, &choices)?);
+            builder = builder.on_undecryptable(on_unreadable("on_undecryptable", name)?);
+        }
+        if let Some(name) = self.on_undeserializable {
+            builder = builder.on_undeserializable(on_unreadable("on_undeserializable", name)?);
         }
         if let Some(id) = self.instance_id {
             builder = builder.instance_id(id);
@@ -130,4 +129,13 @@ impl Options<'_> {
         }
         Ok(builder)
     }
+}
+
+fn on_unreadable(argument: &str, name: &str) -> PyResult<OnUnreadable> {
+    let choices = [
+        ("error", OnUnreadable::Error),
+        ("skip", OnUnreadable::Skip),
+        ("dead_letter", OnUnreadable::DeadLetter { topic: None }),
+    ];
+    choice(argument, name, &choices)
 }

@@ -9,10 +9,9 @@ use flymq_core::{Error, ErrorCode, Event};
 use pyo3::prelude::*;
 use tokio::sync::{MappedMutexGuard, MutexGuard as AsyncGuard, Notify};
 
-use crate::client::Connected;
 use crate::errors;
 use crate::handle::Resource;
-use crate::wait::Failure;
+use crate::wait::{Failure, Host};
 
 /// How long `close()` waits for the last commit and for leaving the group.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,8 +19,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 const REMINDER: Duration = Duration::from_millis(10);
 
 /// A consumer of the core, which wants to be used by one task at a time, for many threads: a poll
-/// lets go of it while it waits and others have something short to do. It is dropped before its
-/// client.
+/// lets go of it while it waits and others have something short to do.
 pub struct Reading {
     /// `None` once closed.
     consumer: tokio::sync::Mutex<Option<flymq_core::Consumer>>,
@@ -30,19 +28,17 @@ pub struct Reading {
     /// Held by the thread that polls, callbacks included.
     turn: tokio::sync::Mutex<()>,
     polling: Mutex<Option<ThreadId>>,
-    pub client: Arc<Connected>,
 }
 
 type Borrowed<'a> = MappedMutexGuard<'a, flymq_core::Consumer>;
 
 impl Reading {
-    pub fn new(consumer: flymq_core::Consumer, client: Arc<Connected>) -> Self {
+    pub fn new(consumer: flymq_core::Consumer) -> Self {
         Self {
             consumer: tokio::sync::Mutex::new(Some(consumer)),
             wanted: Notify::new(),
             turn: tokio::sync::Mutex::default(),
             polling: Mutex::default(),
-            client,
         }
     }
 
@@ -79,7 +75,12 @@ impl Reading {
     }
 
     /// The turn of this thread to poll; `None` if another one does so for all of `timeout`.
-    pub fn take_turn(&self, py: Python<'_>, timeout: Duration) -> PyResult<Option<Turn<'_>>> {
+    pub fn take_turn(
+        &self,
+        py: Python<'_>,
+        host: &Host,
+        timeout: Duration,
+    ) -> PyResult<Option<Turn<'_>>> {
         let this_thread = Some(thread::current().id());
         if *self.polling() == this_thread {
             let message = "a rebalance callback cannot poll: return from it first";
@@ -87,7 +88,7 @@ impl Reading {
         }
         let turn =
             async { Ok::<_, Failure>(tokio::time::timeout(timeout, self.turn.lock()).await.ok()) };
-        let Some(guard) = self.client.host.wait_unless_ready(py, turn)? else { return Ok(None) };
+        let Some(guard) = host.wait_unless_ready(py, turn)? else { return Ok(None) };
         *self.polling() = this_thread;
         Ok(Some(Turn { reading: self, _guard: guard }))
     }
@@ -101,39 +102,45 @@ impl Reading {
         Ok(self.borrow().await?.poll_event(0, Duration::ZERO).await?)
     }
 
+    async fn begin_end(&self, prepare: impl FnOnce(&flymq_core::Consumer)) {
+        self.lock().await.as_ref().map(prepare);
+    }
+
+    async fn finish(&self, timeout: Option<Duration>) -> Result<(), Failure> {
+        let Some(consumer) = self.lock().await.take() else { return Ok(()) };
+        Ok(consumer.close(timeout.unwrap_or(CLOSE_TIMEOUT)).await?)
+    }
+
     /// Closes the consumer, which `prepare` has begun and during which `tell` may still use it.
     pub fn end(
         &self,
         py: Python<'_>,
+        host: &Host,
         timeout: Option<Duration>,
         prepare: impl FnOnce(&flymq_core::Consumer) + Send,
         mut tell: impl FnMut(Event) -> PyResult<()>,
     ) -> PyResult<()> {
-        let host = &self.client.host;
-        let begin = async {
-            self.lock().await.as_ref().map(prepare);
+        host.wait(py, async {
+            self.begin_end(prepare).await;
             Ok::<_, Failure>(())
-        };
-        host.wait(py, begin)?;
+        })?;
         let mut told = Ok(());
         // What polling fails with, such as being fenced, does not keep from closing.
         while let Ok(Some(event)) = host.wait(py, self.pending()) {
             told = told.and(tell(event));
         }
-        let finish = async {
-            let Some(consumer) = self.lock().await.take() else { return Ok(()) };
-            consumer.close(timeout.unwrap_or(CLOSE_TIMEOUT)).await
-        };
-        host.wait(py, finish).and(told)
+        host.wait(py, self.finish(timeout)).and(told)
     }
 }
 
-impl Resource for Reading {
+impl Resource for Arc<Reading> {
     const NAME: &'static str = "consumer";
 
     /// Whoever has not closed it by itself may not have processed what it returned last.
-    fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        self.end(py, timeout, flymq_core::Consumer::abandon, |_| Ok(()))
+    async fn close(self, timeout: Option<Duration>) -> Result<(), Failure> {
+        self.begin_end(flymq_core::Consumer::abandon).await;
+        while let Ok(Some(_)) = self.pending().await {}
+        self.finish(timeout).await
     }
 }
 

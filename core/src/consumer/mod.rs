@@ -8,6 +8,7 @@
 //! | `group` | the tasks of a membership |
 //! | `rebalance` | telling the application of changes, on its own thread |
 //! | `offsets` | committing |
+//! | `unreadable` | records that cannot be decrypted or deserialized |
 
 mod builder;
 mod fetcher;
@@ -17,7 +18,7 @@ mod offsets;
 mod progress;
 mod rebalance;
 mod state;
-mod undecryptable;
+mod unreadable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +37,8 @@ pub use group::{Assignor, Commit, GroupMetadata};
 pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
 use state::State;
-use undecryptable::Undecryptable;
+pub use unreadable::OnUnreadable;
+use unreadable::Unreadable;
 
 /// Reads partitions in the background and hands their records out in order.
 ///
@@ -87,7 +89,7 @@ struct Shared {
     options: Options,
     state: Mutex<State>,
     group: Option<Group>,
-    undecryptable: Undecryptable,
+    unreadable: Unreadable,
     lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,

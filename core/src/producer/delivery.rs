@@ -94,6 +94,11 @@ impl Delivery {
         self.fate.outcome.get().map(|outcome| self.metadata(outcome))
     }
 
+    /// The topic that the record goes to.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.fate.topic
+    }
+
     fn metadata(&self, outcome: &Result<u64>) -> Result<RecordMetadata> {
         let base_offset = outcome.as_ref().map_err(Error::clone)?;
         Ok(RecordMetadata {
@@ -102,6 +107,13 @@ impl Delivery {
             offset: base_offset + u64::from(self.index),
             timestamp: self.timestamp,
         })
+    }
+}
+
+/// Another one for the same record, to be awaited by somebody else.
+impl Clone for Delivery {
+    fn clone(&self) -> Self {
+        Self::new(self.fate.clone(), self.index, self.timestamp)
     }
 }
 
