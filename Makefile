@@ -21,12 +21,12 @@ CACHE := .cache
 RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
 
-RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
+RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src bindings-python/macros -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python python bench chaos fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-supply test-python python bench bench-python chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ python: dist/.wheel ## Build the Python wheel into dist/
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
 
+bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
+	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
+
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
 
@@ -91,6 +94,10 @@ $(RELEASED)/.wheel: dist/.wheel
 $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
+	touch $@
+
+$(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel
+	$(RELEASED)/bin/pip install --quiet -r $<
 	touch $@
 
 $(FLIGHTS): examples/python/requirements-data.txt $(VENV)/.tools

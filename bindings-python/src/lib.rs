@@ -22,6 +22,7 @@
 //! | [`op`] | calls with work for Python before and after them |
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
+//! | [`fork`] | which process this is |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Each class that waits has one for asyncio beside it. What they do is written once, as functions of
@@ -42,6 +43,7 @@ mod convert;
 mod embedded;
 mod encryption;
 mod errors;
+mod fork;
 mod groups;
 mod handle;
 mod messages;
@@ -82,6 +84,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::fork::watch()?;
         super::close_at_exit(module.py())
     }
 }

@@ -20,7 +20,7 @@ use crate::client::{Base, Through};
 use crate::convert::{Seconds, Start};
 use crate::groups::{self, ByPartition, Offsets, Partitions};
 use crate::handle::{Handle, Served};
-use crate::messages::Message;
+use crate::messages::{Message, Messages};
 use crate::serdes::{Deserializer, Deserializers};
 use crate::wait::Failure;
 pub use commit::{AsyncCommit, Commit};
@@ -220,9 +220,9 @@ impl Consumer {
         slf: &Bound<'_, Self>,
         max_records: Option<usize>,
         timeout: Option<Seconds>,
-    ) -> PyResult<Vec<Message>> {
+    ) -> PyResult<Messages> {
         let timeout = timeout.map_or(POLL_TIMEOUT, |s| s.0);
-        Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)
+        Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout).map(Messages)
     }
 
     /// Iterate over messages many at a time: lists of at most `max_records` (500), each as soon as there
@@ -488,12 +488,12 @@ impl Batches {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Vec<Message>> {
+    fn __next__(&self, py: Python<'_>) -> PyResult<Messages> {
         loop {
             let timeout = self.timeout.unwrap_or(ITERATION);
             let batch = Consumer::next_messages(self.consumer.bind(py), self.max_records, timeout)?;
             if !batch.is_empty() || self.timeout.is_some() {
-                return Ok(batch);
+                return Ok(Messages(batch));
             }
         }
     }
