@@ -54,6 +54,7 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
+	$(BIN)/python -m unittest discover --quiet bench/python
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
