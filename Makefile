@@ -44,6 +44,8 @@ test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of wha
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
 		bindings-python/python bindings-python/tests examples/python
+	$(BIN)/pyright --project bindings-python/pyproject.toml --pythonpath $(BIN)/python
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --ignoreexternal --verifytypes flymq
 	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq \
 		--allowlist bindings-python/stubtest-allowlist.txt --ignore-unused-allowlist
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \

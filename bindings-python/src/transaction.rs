@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flymq_core::{GroupOffsets, Record, TransactionalProducerBuilder};
 use flymq_python_macros::mirrored;
@@ -19,7 +19,7 @@ use crate::context::{asyncio_context, blocking_context};
 use crate::convert::{self, Headers, Seconds};
 use crate::groups::{self, ByPartition};
 use crate::handle::{Blueprint, Handle, Making, Resource, Served};
-use crate::producer::{AsyncDelivery, Delivery};
+use crate::producer::{AsyncDelivery, Callbacks, Delivery};
 use crate::serdes::{Serializer, Serializers};
 use crate::step::{self, Step};
 use crate::wait::{Failure, in_time};
@@ -29,11 +29,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A transactional producer of the core.
 #[derive(Clone)]
-struct Sending(flymq_core::TransactionalProducer);
+struct Sending(flymq_core::TransactionalProducer, Arc<Callbacks>);
 
 impl Sending {
     async fn begin(self) -> flymq_core::Result<Transacting> {
-        self.0.begin().await.map(Transacting::new)
+        let transaction = self.0.begin().await?;
+        Ok(Transacting::new(transaction, self.1))
     }
 }
 
@@ -41,7 +42,11 @@ impl Resource for Sending {
     const NAME: &'static str = "transactional producer";
 
     async fn close(self, timeout: Option<Duration>) -> Result<(), Failure> {
-        Ok(self.0.close(timeout.unwrap_or(CLOSE_TIMEOUT)).await?)
+        let timeout = timeout.unwrap_or(CLOSE_TIMEOUT);
+        let began = Instant::now();
+        let closed = self.0.close(timeout).await;
+        let called = self.1.finish(timeout.saturating_sub(began.elapsed())).await;
+        closed.map_err(Failure::from).and(called)
     }
 }
 
@@ -61,7 +66,7 @@ impl Blueprint for Plan {
         let (id, configure) = (self.transactional_id.clone(), self.configure.clone());
         let making = async move {
             let builder = connecting.await?.client.transactional_producer(id);
-            Ok(Sending(configure(builder).build().await?))
+            Ok(Sending(configure(builder).build().await?, Arc::default()))
         };
         Ok((host, making.boxed()))
     }
@@ -223,17 +228,23 @@ pub struct Transacting(Arc<Open>);
 
 struct Open {
     transaction: flymq_core::Transaction,
+    callbacks: Arc<Callbacks>,
     /// Whether the program has ended it by itself.
     ended: AtomicBool,
 }
 
 impl Transacting {
-    pub fn new(transaction: flymq_core::Transaction) -> Self {
-        Self(Arc::new(Open { transaction, ended: AtomicBool::new(false) }))
+    /// With the callbacks of the producer that the transaction belongs to.
+    pub fn new(transaction: flymq_core::Transaction, callbacks: Arc<Callbacks>) -> Self {
+        Self(Arc::new(Open { transaction, callbacks, ended: AtomicBool::new(false) }))
     }
 
-    async fn send(self, topic: String, record: Record) -> flymq_core::Result<flymq_core::Delivery> {
-        self.0.transaction.send(&topic, record).await
+    async fn send(
+        self,
+        topic: String,
+        record: Record,
+    ) -> flymq_core::Result<(flymq_core::Delivery, Arc<Callbacks>)> {
+        Ok((self.0.transaction.send(&topic, record).await?, self.0.callbacks.clone()))
     }
 
     /// Aborts what the program has left by an exception. What that was matters more than that the
@@ -410,7 +421,9 @@ impl AsyncTransaction {
         let record =
             self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
         let send = |this: Transacting| this.send(topic, record);
-        Ok(self.handle.call_open("AsyncTransaction.produce", send, AsyncDelivery::value))
+        Ok(self.handle.call_open("AsyncTransaction.produce", send, |py, sent| {
+            step::value(py, AsyncDelivery::opened(sent))
+        }))
     }
 
     fn __aenter__(slf: Py<Self>) -> Call {

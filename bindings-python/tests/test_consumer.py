@@ -252,6 +252,23 @@ def test_a_forgotten_consumer_leaves_although_its_callback_knows_it(
         assert time.monotonic() < deadline
 
 
+def test_batches(client: FlyMQClient, ten: str, group: str) -> None:
+    slot = TopicPartition(ten, 0)
+    with Consumer(client, ten, group=group) as consumer:
+        values: list[bytes | None] = []
+        for batch in consumer.batches(max_records=4):
+            assert 0 < len(batch) <= 4
+            values += [message.value for message in batch]
+            if len(values) == 10:
+                break
+        assert values == [str(i).encode() for i in range(10)]
+        batches = consumer.batches(timeout=0.05)
+        assert next(batches) == []
+        client.produce(ten, b"10")
+        assert [m.value for batch in itertools.islice(batches, 20) for m in batch] == [b"10"]
+    assert client.group_offsets(group) == {slot: 10}
+
+
 def test_reading_many_one_by_one(client: FlyMQClient, topic: str, group: str) -> None:
     client.produce_batch(topic, [(None, str(i)) for i in range(5000)])
     with Consumer(client, topic, group=group) as consumer:

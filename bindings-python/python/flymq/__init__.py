@@ -2,7 +2,7 @@
 
     import flymq
 
-    with flymq.EmbeddedBroker() as broker, flymq.FlyMQClient(broker.address) as client:
+    with flymq.EmbeddedBroker() as broker, flymq.connect(broker.address) as client:
         client.create_topic("greetings")
         offset = client.produce("greetings", "hello", key="en")
         message = client.consume("greetings", offset)
@@ -38,6 +38,7 @@ from flymq._native import (
     TransactionalProducer,
     __version__,
 )
+from flymq.connection import ClientOptions, connect
 from flymq.errors import (
     AuthFailedError,
     AuthRequiredError,
@@ -142,6 +143,7 @@ __all__ = [
     "BufferFullError",
     "BytesSerde",
     "ClientError",
+    "ClientOptions",
     "ClosedError",
     "Commit",
     "ConnectFailedError",
@@ -231,4 +233,5 @@ __all__ = [
     "UserExistsError",
     "WaitInterruptedError",
     "__version__",
+    "connect",
 ]

@@ -17,7 +17,8 @@ serializer or deserializer raises becomes the cause of a SerializationError.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 __all__ = [
@@ -104,16 +105,15 @@ class MessagePackSerde:
 
     def __init__(self) -> None:
         try:
-            import msgpack  # type: ignore[import-untyped]
+            msgpack: Any = import_module("msgpack")  # Which has no types.
         except ImportError as error:
             raise _missing("MessagePackSerde", "msgpack") from error
-        self._pack = msgpack.packb
-        self._unpack = msgpack.unpackb
+        self._pack: Callable[[Any], bytes] = msgpack.packb
+        self._unpack: Callable[..., Any] = msgpack.unpackb
 
     def serialize(self, topic: str, value: Any, /) -> bytes:
         """Return the value as MessagePack."""
-        packed: bytes = self._pack(value)
-        return packed
+        return self._pack(value)
 
     def deserialize(self, topic: str, data: bytes, /) -> Any:
         """Return the value of MessagePack."""

@@ -101,6 +101,9 @@ impl Call {
                         then(py, outcome)?
                     } else {
                         let (pending, future) = Pending::start(py, host, work)?;
+                        // Whoever waits for a future of asyncio says so.
+                        let blocking = pyo3::intern!(py, "_asyncio_future_blocking");
+                        future.bind(py).setattr(blocking, true)?;
                         return Ok((State::Core { pending, then }, future));
                     }
                 }

@@ -15,7 +15,7 @@ mod handle;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-pub use bridge::stop_all;
+pub use bridge::{Pending, stop_all};
 pub use call::Call;
 pub use handle::{AsyncHandle, patience_after};
 

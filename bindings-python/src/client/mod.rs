@@ -214,7 +214,8 @@ impl Connected {
     /// without one that is aborted by its time-out of 15 s.
     #[opens(Transaction, AsyncTransaction)]
     async fn transaction(self) -> flymq_core::Result<Transacting> {
-        self.client.transaction().await.map(Transacting::new)
+        let transaction = self.client.transaction().await?;
+        Ok(Transacting::new(transaction, Arc::default()))
     }
 
     /// Ask the broker whether it is there, and return how many seconds the answer took.

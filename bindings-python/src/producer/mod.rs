@@ -1,9 +1,12 @@
-//! Producers and deliveries, blocking and for asyncio.
+//! Producers, blocking and for asyncio.
+
+mod callbacks;
+mod delivery;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use flymq_core::{ProducerBuilder, Record};
+use flymq_core::{ErrorCode, ProducerBuilder, Record};
 use flymq_python_macros::mirrored;
 use futures_util::FutureExt;
 use pyo3::prelude::*;
@@ -13,11 +16,11 @@ use crate::asyncio::{AsyncHandle, Call};
 use crate::client::{Base, Through};
 use crate::context::{asyncio_context, blocking_context};
 use crate::convert::{self, Headers, Seconds};
-use crate::handle::{Blueprint, Handle, Making, Resource, Served, Waiter};
-use crate::messages::RecordMetadata;
+use crate::handle::{Blueprint, Handle, Making, Resource};
 use crate::serdes::{Serializer, Serializers};
-use crate::step;
 use crate::wait::{Failure, in_time};
+pub use callbacks::Callbacks;
+pub use delivery::{AsyncDelivery, Delivery};
 
 /// How long `close()` waits for what was sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,12 +31,31 @@ struct Sending(Arc<Unclosed>);
 
 struct Unclosed {
     producer: flymq_core::Producer,
+    callbacks: Arc<Callbacks>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Sending {
-    async fn send(self, topic: String, record: Record) -> flymq_core::Result<flymq_core::Delivery> {
-        self.0.producer.send(&topic, record).await
+    /// Takes a record in, if need be once there is room for it.
+    async fn send(
+        self,
+        topic: String,
+        record: Record,
+        block: bool,
+    ) -> flymq_core::Result<(flymq_core::Delivery, Arc<Callbacks>)> {
+        let producer = &self.0.producer;
+        let delivery = match block {
+            true => producer.send(&topic, record).await?,
+            false => match producer.try_send(&topic, record.clone()) {
+                // The topic's partitions may be unknown yet.
+                Err(error) if error.code() == Some(ErrorCode::InvalidArgument) => {
+                    producer.prepare(&topic).await?;
+                    producer.try_send(&topic, record)?
+                }
+                taken => taken?,
+            },
+        };
+        Ok((delivery, self.0.callbacks.clone()))
     }
 }
 
@@ -41,7 +63,11 @@ impl Resource for Sending {
     const NAME: &'static str = "producer";
 
     async fn close(self, timeout: Option<Duration>) -> Result<(), Failure> {
-        Ok(self.0.producer.close(timeout.unwrap_or(CLOSE_TIMEOUT)).await?)
+        let timeout = timeout.unwrap_or(CLOSE_TIMEOUT);
+        let began = Instant::now();
+        let closed = self.0.producer.close(timeout).await;
+        let called = self.0.callbacks.finish(timeout.saturating_sub(began.elapsed())).await;
+        closed.map_err(Failure::from).and(called)
     }
 }
 
@@ -68,9 +94,28 @@ impl Blueprint for Plan {
         let making = async move {
             let producer = configure(connecting.await?.client.producer()).build()?;
             let runtime = tokio::runtime::Handle::current();
-            Ok(Sending(Arc::new(Unclosed { producer, runtime })))
+            let callbacks = Arc::default();
+            Ok(Sending(Arc::new(Unclosed { producer, callbacks, runtime })))
         };
         Ok((host, making.boxed()))
+    }
+}
+
+/// What a producer does with the objects of Python that it is given.
+struct Settings {
+    serializers: Serializers,
+    on_delivery: Option<Py<PyAny>>,
+}
+
+impl Settings {
+    /// Whom to tell of a delivery, if anybody; `given` goes before.
+    fn told(&self, py: Python<'_>, given: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+        given.or_else(|| self.on_delivery.as_ref().map(|function| function.clone_ref(py)))
+    }
+
+    fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.on_delivery)?;
+        self.serializers.traverse(visit)
     }
 }
 
@@ -84,16 +129,20 @@ impl Blueprint for Plan {
 /// `key_serializer` and `value_serializer` make bytes of what `send` is given, see `flymq.serializers`;
 /// without them it takes bytes and text.
 ///
-/// `close()`, which leaving a `with` block calls, sends what is left.
+/// `on_delivery` is called with the Delivery of each record that is stored or given up: on a thread of
+/// its own, one call after the other, those of a partition in order. It should be quick. What it raises
+/// is logged.
+///
+/// `close()`, which leaving a `with` block calls, sends what is left and waits for the callbacks.
 #[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Producer {
     handle: Arc<Handle<Sending>>,
-    serializers: Serializers,
+    settings: Settings,
 }
 
 impl Producer {
-    fn open(py: Python<'_>, (plan, serializers): (Plan, Serializers)) -> PyResult<Self> {
-        Ok(Self { handle: Handle::make(py, &plan)?, serializers })
+    fn open(py: Python<'_>, (plan, settings): (Plan, Settings)) -> PyResult<Self> {
+        Ok(Self { handle: Handle::make(py, &plan)?, settings })
     }
 }
 
@@ -105,25 +154,26 @@ impl Producer {
 ///
 /// `client` is an AsyncFlyMQClient, or addresses as it takes them; the other options are those of
 /// Producer. Constructing connects nothing: `async with` or `await producer.connect()` does. `send` waits
-/// only while the buffer is full; if it is cancelled then, the record is not sent.
+/// only while the buffer is full; if it is cancelled then, the record is not sent. `on_delivery` is called
+/// by the event loop.
 ///
-/// `close()`, which leaving the block calls, sends what is left.
+/// `close()`, which leaving the block calls, sends what is left and waits for the callbacks.
 #[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct AsyncProducer {
     handle: Arc<AsyncHandle<Sending>>,
-    serializers: Serializers,
+    settings: Settings,
 }
 
 impl AsyncProducer {
-    fn unconnected((plan, serializers): (Plan, Serializers)) -> Self {
-        Self { handle: AsyncHandle::unconnected(plan), serializers }
+    fn unconnected((plan, settings): (Plan, Settings)) -> Self {
+        Self { handle: AsyncHandle::unconnected(plan), settings }
     }
 }
 
 #[mirrored(Producer, AsyncProducer)]
 impl Plan {
     #[new]
-    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None, key_serializer=None, value_serializer=None))]
+    #[pyo3(signature = (client=None, *, linger=None, batch_bytes=None, buffer_bytes=None, compression=None, delivery_timeout=None, max_in_flight=None, key_serializer=None, value_serializer=None, on_delivery=None))]
     fn new(
         client: Option<Through>,
         linger: Option<Seconds>,
@@ -134,7 +184,8 @@ impl Plan {
         max_in_flight: Option<usize>,
         key_serializer: Option<Serializer>,
         value_serializer: Option<Serializer>,
-    ) -> PyResult<(Self, Serializers)> {
+        on_delivery: Option<Py<PyAny>>,
+    ) -> PyResult<(Self, Settings)> {
         let compression = compression.as_deref().map(convert::compression).transpose()?;
         let configure = move |mut builder: ProducerBuilder| {
             if let Some(Seconds(linger)) = linger {
@@ -158,7 +209,8 @@ impl Plan {
             builder
         };
         let plan = Self { base: Base::new(client)?, configure: Arc::new(configure) };
-        Ok((plan, Serializers { key: key_serializer, value: value_serializer }))
+        let serializers = Serializers { key: key_serializer, value: value_serializer };
+        Ok((plan, Settings { serializers, on_delivery }))
     }
 }
 
@@ -171,12 +223,13 @@ impl Sending {
     }
 
     /// Send what has been taken in without further delay, and wait until each record is stored or
-    /// given up; which of the two, the deliveries tell. Raises RequestTimeoutError after `timeout`
-    /// seconds, if one is given.
+    /// given up, which of the two the deliveries tell, and its callbacks were called. Raises
+    /// RequestTimeoutError after `timeout` seconds, if one is given.
     #[pyo3(signature = (timeout=None))]
     async fn flush(self, timeout: Option<Seconds>) -> Result<(), Failure> {
         let flush = async {
             self.0.producer.flush().await;
+            self.0.callbacks.called().await;
             Ok::<_, Failure>(())
         };
         in_time(timeout.map(|s| s.0), "flush", flush).await
@@ -188,12 +241,13 @@ impl Producer {
     /// Take a record in and return its Delivery at once, or as soon as there is room for it.
     ///
     /// The arguments are those of `FlyMQClient.produce`; key and data are what the serializers take.
-    /// Raises what is known at once, such as UnknownTopicError; whatever happens later, the Delivery
-    /// tells.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
-    fn send(
+    /// `on_delivery` goes before the producer's. With `block=False` BufferFullError is raised where
+    /// there is no room. Raises what is known at once, such as UnknownTopicError; whatever happens
+    /// later, the Delivery tells.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None, on_delivery=None, block=true))]
+    fn send<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         topic: String,
         data: &Bound<'_, PyAny>,
         key: Option<&Bound<'_, PyAny>>,
@@ -201,12 +255,17 @@ impl Producer {
         partition: Option<u32>,
         timestamp: Option<i64>,
         serializer: Option<Serializer>,
-    ) -> PyResult<Delivery> {
-        let given = serializer.as_ref();
-        let record =
-            self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
-        let delivery = self.handle.wait_open(py, |this| this.send(topic, record))?;
-        Ok(Delivery::opened(delivery))
+        on_delivery: Option<Py<PyAny>>,
+        block: bool,
+    ) -> PyResult<Bound<'py, Delivery>> {
+        let (serializers, given) = (&self.settings.serializers, serializer.as_ref());
+        let record = serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let sent = self.handle.wait_open(py, |this| this.send(topic, record, block))?;
+        let delivery = Bound::new(py, Delivery::opened(sent))?;
+        if let Some(function) = self.settings.told(py, on_delivery) {
+            Delivery::add_done_callback(&delivery, function)?;
+        }
+        Ok(delivery)
     }
 
     /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
@@ -217,7 +276,7 @@ impl Producer {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.serializers.traverse(visit)
+        self.settings.traverse(visit)
     }
 }
 
@@ -226,11 +285,13 @@ impl AsyncProducer {
     /// Take a record in and return its Delivery at once, or as soon as there is room for it.
     ///
     /// The arguments are those of `FlyMQClient.produce`; key and data are what the serializers take.
-    /// Raises what is known at once, such as UnknownTopicError; whatever happens later, the Delivery
-    /// tells.
-    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None))]
+    /// `on_delivery` goes before the producer's. With `block=False` BufferFullError is raised where
+    /// there is no room. Raises what is known at once, such as UnknownTopicError; whatever happens
+    /// later, the Delivery tells.
+    #[pyo3(signature = (topic, data, key=None, headers=None, partition=None, timestamp=None, *, serializer=None, on_delivery=None, block=true))]
     fn send(
         &self,
+        py: Python<'_>,
         topic: String,
         data: &Bound<'_, PyAny>,
         key: Option<&Bound<'_, PyAny>>,
@@ -238,12 +299,20 @@ impl AsyncProducer {
         partition: Option<u32>,
         timestamp: Option<i64>,
         serializer: Option<Serializer>,
+        on_delivery: Option<Py<PyAny>>,
+        block: bool,
     ) -> PyResult<Call> {
-        let given = serializer.as_ref();
-        let record =
-            self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
-        let send = |this: Sending| this.send(topic, record);
-        Ok(self.handle.call_open("AsyncProducer.send", send, AsyncDelivery::value))
+        let (serializers, given) = (&self.settings.serializers, serializer.as_ref());
+        let record = serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let told = self.settings.told(py, on_delivery);
+        let send = move |this: Sending| this.send(topic, record, block);
+        Ok(self.handle.call_open("AsyncProducer.send", send, move |py, sent| {
+            let delivery = Bound::new(py, AsyncDelivery::opened(sent))?;
+            if let Some(function) = told {
+                AsyncDelivery::add_done_callback(&delivery, function)?;
+            }
+            Ok(delivery.into_any().unbind())
+        }))
     }
 
     /// Take no more records in and send what is left. Raises RequestTimeoutError if that takes
@@ -254,64 +323,9 @@ impl AsyncProducer {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.serializers.traverse(visit)
+        self.settings.traverse(visit)
     }
 }
 
 blocking_context!(Producer);
 asyncio_context!(AsyncProducer);
-
-/// A record on its way, returned by `Producer.send` and `Transaction.produce`. It is sent whether or
-/// not this is kept.
-#[pyclass(module = "flymq", frozen, weakref)]
-pub struct Delivery {
-    handle: Waiter<Fate>,
-}
-
-impl Delivery {
-    pub fn opened(Served { core, host }: Served<flymq_core::Delivery>) -> Self {
-        Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) }
-    }
-}
-
-/// `Delivery` for asyncio, returned by `AsyncProducer.send` and `AsyncTransaction.produce`: awaiting it
-/// is awaiting its `result()`. The record is sent whether or not this is kept or awaited.
-#[pyclass(module = "flymq", frozen, weakref)]
-pub struct AsyncDelivery {
-    handle: Waiter<Fate>,
-}
-
-impl AsyncDelivery {
-    /// What `send` returns.
-    pub fn value(py: Python<'_>, delivery: Served<flymq_core::Delivery>) -> PyResult<Py<PyAny>> {
-        let Served { core, host } = delivery;
-        step::value(py, Self { handle: Waiter::new("delivery", Served { core: Fate(core), host }) })
-    }
-}
-
-/// What becomes of a record.
-#[derive(Clone)]
-struct Fate(flymq_core::Delivery);
-
-#[mirrored(Delivery, AsyncDelivery)]
-impl Fate {
-    /// Wait until the record is stored and return where, as RecordMetadata. Raises why it could not
-    /// be stored, or RequestTimeoutError after `timeout` seconds, if one is given.
-    #[pyo3(signature = (timeout=None))]
-    #[quick]
-    async fn result(self, timeout: Option<Seconds>) -> Result<RecordMetadata, Failure> {
-        in_time(timeout.map(|s| s.0), "result", self.0).await.map(RecordMetadata)
-    }
-
-    /// Whether the record is stored or given up.
-    fn done(self) -> flymq_core::Result<bool> {
-        Ok(self.0.is_done())
-    }
-}
-
-#[pymethods]
-impl AsyncDelivery {
-    fn __await__(&self) -> Call {
-        self.result(None)
-    }
-}
