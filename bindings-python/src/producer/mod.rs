@@ -216,6 +216,12 @@ impl Plan {
 
 #[mirrored(Producer, AsyncProducer)]
 impl Sending {
+    /// The brokers that its client was told of, each as "host:port".
+    #[getter]
+    fn addresses(self) -> flymq_core::Result<Vec<String>> {
+        Ok(self.0.producer.addresses().to_vec())
+    }
+
     /// Send what has been taken in without further delay, and wait until each record is stored or
     /// given up, which of the two the deliveries tell, and its callbacks were called. Raises
     /// RequestTimeoutError after `timeout` seconds, if one is given.

@@ -122,6 +122,16 @@ impl Consumer {
         }
     }
 
+    /// The brokers that its client was told of, as `host:port`.
+    pub fn addresses(&self) -> &[String] {
+        &self.shared.core.router.config().bootstrap
+    }
+
+    /// The group that it is a member of, if any.
+    pub fn group_name(&self) -> Option<&str> {
+        self.shared.group.as_ref().map(|group| group.options.group.as_str())
+    }
+
     /// Reads these partitions from now on, and no others.
     ///
     /// # Errors
