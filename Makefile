@@ -26,7 +26,7 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python python bench bench-python chaos fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-supply test-python python reference bench bench-python chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 	$(BIN)/python -m unittest discover --quiet bench/python
 
 python: dist/.wheel ## Build the Python wheel into dist/
+
+reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
+	$(BIN)/pdoc --output-directory $(CACHE)/reference flymq
 
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
