@@ -24,6 +24,7 @@
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`logging`] | what the core logs → `logging` |
+//! | [`fork`] | which process this is |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Each class that waits has one for asyncio beside it. What they do is written once, as functions of
@@ -44,6 +45,7 @@ mod convert;
 mod embedded;
 mod encryption;
 mod errors;
+mod fork;
 mod groups;
 mod handle;
 mod logging;
@@ -58,6 +60,8 @@ mod topics;
 mod transaction;
 mod wait;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// The compiled part of `flymq`; import from `flymq` instead.
@@ -86,9 +90,22 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::refuse_sub_interpreter()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::fork::watch()?;
         super::close_at_exit(module.py())
     }
+}
+
+/// From Python 3.12 on the import refuses by itself. What is kept for all of the process, such as what
+/// is open at exit, belongs to one interpreter.
+fn refuse_sub_interpreter() -> PyResult<()> {
+    // SAFETY: this thread is attached to an interpreter, which importing takes.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if id == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("flymq works in the main interpreter only, not in subinterpreters"))
 }
 
 fn close_at_exit(py: Python<'_>) -> PyResult<()> {

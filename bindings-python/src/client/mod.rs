@@ -194,6 +194,12 @@ impl AsyncFlyMQClient {
 
 #[mirrored(FlyMQClient, AsyncFlyMQClient)]
 impl Connected {
+    /// The brokers that it was told of, each as "host:port".
+    #[getter]
+    fn addresses(self) -> flymq_core::Result<Vec<String>> {
+        Ok(self.client.addresses().to_vec())
+    }
+
     /// Return the name of the user that the broker takes this client for.
     async fn whoami(self) -> flymq_core::Result<String> {
         Ok(self.client.whoami().await?.principal)

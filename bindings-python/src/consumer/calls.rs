@@ -26,6 +26,18 @@ impl<'py> FromPyObject<'_, 'py> for Processed {
 
 #[mirrored(Consumer, AsyncConsumer)]
 impl Reading {
+    /// The brokers that its client was told of, each as "host:port".
+    #[getter]
+    fn addresses(self) -> flymq_core::Result<Vec<String>> {
+        Ok(self.told_of().to_vec())
+    }
+
+    /// The group that it is a member of, None without one.
+    #[getter]
+    fn group(self) -> flymq_core::Result<Option<String>> {
+        Ok(self.member_of().map(str::to_owned))
+    }
+
     /// Read these topics, or those that match a pattern, together with the group's other members, and
     /// no others. Joining goes on in the background, and while `poll` is called.
     #[pyo3(signature = (topics=None, *, pattern=None))]

@@ -25,6 +25,8 @@ const REMINDER: Duration = Duration::from_millis(10);
 pub struct Reading(Arc<Shared>);
 
 struct Shared {
+    addresses: Vec<String>,
+    group: Option<String>,
     /// `None` once closed.
     consumer: tokio::sync::Mutex<Option<flymq_core::Consumer>>,
     /// Rung when a poll is to let others in.
@@ -51,6 +53,8 @@ impl Reading {
     /// Called within the runtime that serves the consumer.
     pub fn new(consumer: flymq_core::Consumer) -> Self {
         Self(Arc::new(Shared {
+            addresses: consumer.addresses().to_vec(),
+            group: consumer.group_name().map(str::to_owned),
             consumer: tokio::sync::Mutex::new(Some(consumer)),
             wanted: Notify::new(),
             turn: Arc::default(),
@@ -58,6 +62,16 @@ impl Reading {
             untold: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
         }))
+    }
+
+    /// The brokers that its client was told of.
+    pub fn told_of(&self) -> &[String] {
+        &self.0.addresses
+    }
+
+    /// The group that it is a member of, if any.
+    pub fn member_of(&self) -> Option<&str> {
+        self.0.group.as_deref()
     }
 
     /// The consumer for something short.
