@@ -88,6 +88,7 @@ $(VENV)/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 dist/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 	rm -rf dist/flymq-*.whl
 	$(BIN)/maturin build --release --manifest-path bindings-python/Cargo.toml --out dist
+	@[ $$(stat -c %s dist/flymq-*.whl) -le 12582912 ] || { echo "the wheel is larger than 12 MiB" >&2; exit 1; }
 	touch $@
 
 $(RELEASED)/.wheel: dist/.wheel
