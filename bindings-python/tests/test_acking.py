@@ -68,7 +68,9 @@ def test_any_order_commits_only_what_has_no_gap() -> None:
     assert window.ack(5) is None
 
 
-def test_out_of_order(broker: flymq.EmbeddedBroker, client: FlyMQClient, topic: str, group: str) -> None:
+def test_out_of_order(
+    broker: flymq.EmbeddedBroker, client: FlyMQClient, topic: str, group: str
+) -> None:
     client.produce_batch(topic, [(None, str(i)) for i in range(5)])
     slot = TopicPartition(topic, 0)
 

@@ -11,20 +11,16 @@ import flymq
 import pytest
 from asyncs import run, until
 from faststream import FastStream
-from faststream.exceptions import FeatureNotSupportedException, NackMessage, SetupError
+from faststream.exceptions import FeatureNotSupportedException, SetupError
 from faststream.middlewares import AckPolicy
-from faststream.specification import AsyncAPI
 from flymq import FlyMQClient, RecordMetadata, TopicPartition
-from flymq.faststream import annotations as inject
 from flymq.faststream import (
     FlyMQBroker,
-    FlyMQPublisher,
     FlyMQResponse,
-    FlyMQRoute,
-    FlyMQRouter,
     TestFlyMQBroker,
     Topic,
 )
+from flymq.faststream import annotations as inject
 from pydantic import BaseModel
 
 _numbers = itertools.count()
@@ -87,6 +83,23 @@ def test_a_pipeline(broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str
         "content-type": b"application/json",
         "correlation_id": b"c",
     }
+
+
+def test_the_test_broker_with_a_real_one(flymq_broker: flymq.EmbeddedBroker, name: str) -> None:
+    app = new_broker(flymq_broker)
+
+    @app.subscriber(f"{name}-in", group=name)
+    @app.publisher(f"{name}-out")
+    async def handle(order: Order) -> Invoice:
+        return Invoice(order=order.number, total=2)
+
+    async def main() -> None:
+        async with TestFlyMQBroker(app, with_real=True) as test:
+            await test.publish(Order(number=1), f"{name}-in", key="k")
+            await handle.wait_call(timeout=10)
+            await handle.assert_called_once_with(Order(number=1), key=b"k", partition=0)
+
+    run(main())
 
 
 def test_batches(broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from asyncs import run
 from faststream import Context, FastStream
 from faststream.exceptions import SetupError, SubscriberNotFound
-from faststream.security import BaseSecurity, SASLGSSAPI, SASLPlaintext, SASLScram256
+from faststream.security import SASLGSSAPI, BaseSecurity, SASLPlaintext, SASLScram256
 from faststream.specification import AsyncAPI
 from flymq import TopicPartition
 from flymq.faststream import (
@@ -325,9 +325,7 @@ def test_middlewares() -> None:
         name = f"faststream_{name}"
         if "received" in name:
             return registry.get_sample_value(name, labels | {"handler": topic})
-        return registry.get_sample_value(
-            name, labels | {"destination": topic, "status": "success"}
-        )
+        return registry.get_sample_value(name, labels | {"destination": topic, "status": "success"})
 
     assert counted("received_messages_total", "in") == 1
     assert counted("received_messages_total", "out") == 2

@@ -36,7 +36,9 @@ def test_examples_run(name: str) -> None:
         timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if "INFO" not in line and "ERROR" not in line]
+    lines = [
+        line for line in done.stdout.splitlines() if "INFO" not in line and "ERROR" not in line
+    ]
     assert "\n".join(lines[-len(EXAMPLES[name].splitlines()) :]) == EXAMPLES[name]
 
 
@@ -54,7 +56,9 @@ def snippets() -> Iterator[tuple[str, str]]:
             yield heading, match["program"]
 
 
-@pytest.mark.parametrize(("heading", "program"), [pytest.param(*each, id=each[0]) for each in snippets()])
+@pytest.mark.parametrize(
+    ("heading", "program"), [pytest.param(*each, id=each[0]) for each in snippets()]
+)
 def test_the_page_runs(
     heading: str,
     program: str,

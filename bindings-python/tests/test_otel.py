@@ -204,7 +204,11 @@ def test_batches_have_links_and_counts(
 
 
 def test_iterators_over_batches(
-    instrumented: Recorded, broker: flymq.EmbeddedBroker, client: FlyMQClient, topic: str, group: str
+    instrumented: Recorded,
+    broker: flymq.EmbeddedBroker,
+    client: FlyMQClient,
+    topic: str,
+    group: str,
 ) -> None:
     for _ in range(4):
         client.produce(topic, "x")
@@ -279,7 +283,9 @@ def test_errors(instrumented: Recorded, client: FlyMQClient, topic: str) -> None
     assert errors.count("UnknownTopicError") == 2 and errors.count(None) == 2
 
 
-def test_a_delivery_that_fails(instrumented: Recorded, broker: flymq.EmbeddedBroker, topic: str) -> None:
+def test_a_delivery_that_fails(
+    instrumented: Recorded, broker: flymq.EmbeddedBroker, topic: str
+) -> None:
     with FlyMQClient(broker.address) as client:
         producer = Producer(client, linger=60)
         delivery = producer.send(topic, "x")

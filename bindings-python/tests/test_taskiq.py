@@ -48,9 +48,7 @@ async def working(broker: FlyMQBroker, **options: Any) -> AsyncIterator[None]:
         await broker.shutdown()
 
 
-def test_tasks_are_executed(
-    broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str
-) -> None:
+def test_tasks_are_executed(broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str) -> None:
     tasks = new_broker(broker, name, partitions=3)
     done: list[tuple[int, str]] = []
 

@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import flymq
 import httpx
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
-
-import flymq
 
 
 class Click(BaseModel):

@@ -7,12 +7,11 @@ faststream_app:app`, with the broker's address in FLYMQ_BOOTSTRAP_SERVERS.
 import asyncio
 import os
 
-from faststream import FastStream
-from pydantic import BaseModel, PositiveInt
-
 import flymq
+from faststream import FastStream
 from flymq.faststream import AckPolicy, FlyMQBroker, Topic
 from flymq.faststream.annotations import FlyMQMessage, Logger
+from pydantic import BaseModel, PositiveInt
 
 broker = FlyMQBroker()
 app = FastStream(broker)

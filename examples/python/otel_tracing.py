@@ -4,13 +4,12 @@ Spans are printed here; in production an exporter sends them to a collector, and
 `opentelemetry-instrument python app.py` does what `instrument()` does.
 """
 
+import flymq
+from flymq.otel import FlyMQInstrumentor, process
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-import flymq
-from flymq.otel import FlyMQInstrumentor, process
 
 exporter = InMemorySpanExporter()
 provider = TracerProvider()

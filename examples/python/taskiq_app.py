@@ -8,12 +8,11 @@ FLYMQ_BOOTSTRAP_SERVERS.
 import asyncio
 import os
 
+import flymq
+from flymq.taskiq import FlyMQBroker
 from taskiq import SimpleRetryMiddleware
 from taskiq.api import run_receiver_task
 from taskiq.brokers.inmemory_broker import InmemoryResultBackend
-
-import flymq
-from flymq.taskiq import FlyMQBroker
 
 broker = (
     FlyMQBroker(topic="thumbnails", group="workers", partitions=4)

@@ -155,15 +155,23 @@ class AckingConsumer:
     async def _commit(self) -> None:
         while self._due:
             due, self._due = self._due, {}
-            try:
-                await self.consumer.commit(offsets=due)
-            except GroupError as error:
-                # The partitions are others' by now, who process these messages again.
-                logger.warning("could not commit %s: %s", due, error)
-            except FlyMQError as error:
-                logger.warning("could not commit %s, will try with the next: %s", due, error)
-                self._due = {**due, **self._due}
+            if not await self._try_to_commit(due):
+                # With the next that is acknowledged, unless others have the partition by then.
+                ours = {slot: offset for slot, offset in due.items() if slot in self._windows}
+                self._due = {**ours, **self._due}
                 return
+
+    async def _try_to_commit(self, offsets: dict[TopicPartition, int]) -> bool:
+        """Commits; False if that has failed, and there is a point in trying again."""
+        try:
+            await self.consumer.commit(offsets=offsets)
+        except GroupError as error:
+            # The partitions are others' by now, who process these messages again.
+            logger.warning("could not commit %s: %s", offsets, error)
+        except FlyMQError as error:
+            logger.warning("could not commit %s yet: %s", offsets, error)
+            return False
+        return True
 
     async def _show_signs_of_life(self) -> None:
         while True:
@@ -180,7 +188,7 @@ class AckingConsumer:
         # What is acknowledged from now on others process again.
         self._lost(consumer, partitions)
         if due:
-            await consumer.commit(offsets=due)
+            await self._try_to_commit(due)
 
     def _lost(self, _consumer: AsyncConsumer, partitions: list[TopicPartition]) -> None:
         for slot in partitions:

@@ -1,13 +1,13 @@
 """A FlyMQ broker for taskiq (`pip install flymq[taskiq]`).
 
-    from flymq.taskiq import FlyMQBroker
+from flymq.taskiq import FlyMQBroker
 
-    broker = FlyMQBroker("localhost:9092", topic="tasks")
+broker = FlyMQBroker("localhost:9092", topic="tasks")
 
-    @broker.task
-    async def resize(image: str) -> None: ...
+@broker.task
+async def resize(image: str) -> None: ...
 
-    await resize.kiq("cat.jpg")  # taskiq worker tasks:broker does the work
+await resize.kiq("cat.jpg")  # taskiq worker tasks:broker does the work
 """
 
 from __future__ import annotations

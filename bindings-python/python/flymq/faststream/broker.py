@@ -23,10 +23,11 @@ from faststream.response.publish_type import PublishType
 from faststream.specification.schema import BrokerSpec
 from typing_extensions import Unpack, override
 
-from flymq import FlyMQError, Message
+from flymq import FlyMQError
 
 from .config import FlyMQBrokerConfig
 from .logging import make_logger
+from .message import RawMessage
 from .producer import FlyMQFastProducer
 from .registrator import FlyMQRegistrator
 from .response import FlyMQPublishCommand, FlyMQResponse
@@ -54,7 +55,7 @@ _PING_PAUSE = 0.5
 
 class FlyMQBroker(
     FlyMQRegistrator,
-    BrokerUsecase["Message | tuple[Message, ...]", "AsyncFlyMQClient", FlyMQBrokerConfig],
+    BrokerUsecase[RawMessage, "AsyncFlyMQClient", FlyMQBrokerConfig],
 ):
     """A FlyMQ broker, for FastStream.
 

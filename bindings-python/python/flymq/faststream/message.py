@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from faststream.message import AckStatus, StreamMessage, decode_message
+
+from flymq import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from faststream._internal.basic_types import DecodedMessage
 
-    from flymq import Message
     from flymq._acking import AckingConsumer
 
 
-class FlyMQMessage(StreamMessage["Message | tuple[Message, ...]"]):
+# What comes from the broker: one record, or those of a batch.
+RawMessage: TypeAlias = Message | tuple[Message, ...]
+
+
+class FlyMQMessage(StreamMessage[RawMessage]):
     """A message, or a batch of them; `raw_message` has what came from the broker.
 
     To acknowledge is to say that it is processed: `ack`, or `reject`, which in a log is the same.

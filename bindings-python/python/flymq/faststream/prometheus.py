@@ -1,7 +1,7 @@
 """FastStream's Prometheus middleware for FlyMQ (`pip install faststream[prometheus]`).
 
-    registry = CollectorRegistry()
-    broker = FlyMQBroker(middlewares=[FlyMQPrometheusMiddleware(registry=registry)])
+registry = CollectorRegistry()
+broker = FlyMQBroker(middlewares=[FlyMQPrometheusMiddleware(registry=registry)])
 """
 
 from __future__ import annotations

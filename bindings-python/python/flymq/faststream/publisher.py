@@ -283,7 +283,9 @@ class BatchPublisher(BasePublisher):
     @override
     async def request(self, *_messages: Any, **_options: Any) -> Any:
         """Refused: a batch has no answer."""
-        raise NotImplementedError("a batch has no answer: request with a publisher of single records")
+        raise NotImplementedError(
+            "a batch has no answer: request with a publisher of single records"
+        )
 
 
 class ReplyPublisher(FakePublisher):

@@ -15,9 +15,8 @@ from faststream.exceptions import SetupError
 from faststream.middlewares import AckPolicy
 from typing_extensions import Unpack, override
 
-from flymq import Message
-
 from .config import FlyMQBrokerConfig
+from .message import RawMessage
 from .options import ConsumerOptions
 from .publisher import BatchPublisher, FlyMQPublisherConfig, Publisher, create_publisher
 from .subscriber import BatchSubscriber, Subscriber
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from flymq import TopicPartition
 
 
-class FlyMQRegistrator(Registrator["Message | tuple[Message, ...]", FlyMQBrokerConfig]):
+class FlyMQRegistrator(Registrator[RawMessage, FlyMQBrokerConfig]):
     """Makes subscribers and publishers."""
 
     @overload  # type: ignore[override]

@@ -13,9 +13,8 @@ from faststream._internal.broker.router import ArgsContainer, BrokerRouter, Subs
 from faststream._internal.constants import EMPTY
 from faststream.middlewares import AckPolicy
 
-from flymq import Message
-
 from .config import FlyMQBrokerConfig
+from .message import RawMessage
 from .registrator import FlyMQRegistrator
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class FlyMQRoute(SubscriberRoute):
         super().__init__(call, *topics, publishers=publishers, **options)
 
 
-class FlyMQRouter(FlyMQRegistrator, BrokerRouter["Message | tuple[Message, ...]", FlyMQBrokerConfig]):
+class FlyMQRouter(FlyMQRegistrator, BrokerRouter[RawMessage, FlyMQBrokerConfig]):
     """Collects subscribers and publishers for `FlyMQBroker.include_router`.
 
     Args:

@@ -22,8 +22,8 @@ from flymq import Message, RecordMetadata, TopicPartition
 
 from .broker import FlyMQBroker
 from .producer import FlyMQFastProducer
-from .publisher import BatchPublisher, BasePublisher
-from .subscriber import BatchSubscriber, BaseSubscriber
+from .publisher import BasePublisher, BatchPublisher
+from .subscriber import BaseSubscriber, BatchSubscriber
 
 if TYPE_CHECKING:
     from .response import FlyMQPublishCommand

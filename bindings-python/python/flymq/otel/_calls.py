@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from functools import wraps
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import flymq
 from flymq import Message, RecordMetadata

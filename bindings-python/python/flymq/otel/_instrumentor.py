@@ -102,9 +102,7 @@ def process(
 _telemetry = Telemetry(None, None)
 
 
-def _use(
-    tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None
-) -> Telemetry:
+def _use(tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None) -> Telemetry:
     global _telemetry
     _telemetry = Telemetry(tracer_provider, meter_provider)
     return _telemetry

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
-from typing_extensions import Self
 
 from flymq import __version__
 
@@ -96,7 +95,9 @@ class Telemetry:
         )
         operation.end(error)
 
-    def process(self, attributes: Mapping[str, Any], messages: Sequence[Message], single: bool) -> Operation:
+    def process(
+        self, attributes: Mapping[str, Any], messages: Sequence[Message], single: bool
+    ) -> Operation:
         """Processing, from now on: a single message as part of its trace, several with links."""
         return Operation(
             self.tracer,
