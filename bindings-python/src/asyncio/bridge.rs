@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use super::alarm::Alarm;
 use super::running_loop;
 use crate::errors;
+use crate::logging;
 use crate::op::{Outcome, Work};
 use crate::wait::{Host, panicked};
 
@@ -211,6 +212,7 @@ impl Pending {
     /// Starts the work. Returns with it the asyncio future that is done once the outcome can be
     /// taken, on the event loop that runs on this thread.
     pub fn start(py: Python<'_>, host: Arc<Host>, work: Work) -> PyResult<(Self, Py<PyAny>)> {
+        logging::follow(py)?;
         let bridge = Bridge::current(py)?;
         let future = bridge.create_future.call0(py)?;
         let id = bridge.next.fetch_add(1, Relaxed);
