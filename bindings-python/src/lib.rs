@@ -56,6 +56,8 @@ mod topics;
 mod transaction;
 mod wait;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// The compiled part of `flymq`; import from `flymq` instead.
@@ -83,9 +85,21 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::refuse_sub_interpreter()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::close_at_exit(module.py())
     }
+}
+
+/// From Python 3.12 on the import refuses by itself. What is kept for all of the process, such as what
+/// is open at exit, belongs to one interpreter.
+fn refuse_sub_interpreter() -> PyResult<()> {
+    // SAFETY: this thread is attached to an interpreter, which importing takes.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if id == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("flymq works in the main interpreter only, not in subinterpreters"))
 }
 
 fn close_at_exit(py: Python<'_>) -> PyResult<()> {
