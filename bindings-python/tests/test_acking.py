@@ -207,6 +207,101 @@ def test_errors_that_come_meanwhile_are_raised_by_the_next_poll(
     run(main())
 
 
+class Scripted:
+    """A consumer whose commits fail or wait as a test says, which a broker does not do on demand."""
+
+    def __init__(self, on_revoked: Any, on_lost: Any, **_options: Any) -> None:
+        self.on_revoked, self.on_lost = on_revoked, on_lost
+        self.commits: list[dict[TopicPartition, int]] = []
+        self.failure: flymq.FlyMQError | None = None
+        self.may_commit = asyncio.Event()
+        self.may_commit.set()
+
+    async def connect(self) -> None: ...
+
+    async def poll(self, count: int, _timeout: float) -> list[Message]:
+        return [Message("t", 0, offset) for offset in range(count)]
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.commits.append(offsets)
+        await self.may_commit.wait()
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def scripted() -> AsyncIterator[tuple[AckingConsumer, Scripted, list[Message]]]:
+    made: list[Scripted] = []
+
+    def make(**options: Any) -> Any:
+        made.append(Scripted(**options))
+        return made[0]
+
+    consumer = AckingConsumer(make, 100)
+    await consumer.connect()
+    yield consumer, made[0], await consumer.poll(5, 1)
+    await consumer.close()
+
+
+SLOT = TopicPartition("t", 0)
+
+
+def test_a_commit_that_failed_is_made_up_for() -> None:
+    async def main() -> None:
+        async with scripted() as (consumer, script, messages):
+            script.failure = flymq.RequestTimeoutError()
+            await consumer.ack(messages[:1])
+            await until(lambda: script.failure is None)
+        # At the latest when it closes.
+        assert script.commits == [{SLOT: 0}, {SLOT: 0}]
+
+        async with scripted() as (consumer, script, messages):
+            script.failure = flymq.StaleGenerationError()
+            await consumer.ack(messages[:1])
+            await until(lambda: script.failure is None)
+        # Others have the partition.
+        assert script.commits == [{SLOT: 0}]
+
+    run(main())
+
+
+def test_commits_are_made_one_at_a_time_and_the_last_before_partitions_are_given_up() -> None:
+    async def main() -> None:
+        async with scripted() as (consumer, script, messages):
+            script.may_commit.clear()
+            for message in messages[:4]:
+                await consumer.ack([message])
+                await asyncio.sleep(0)
+            assert script.commits == [{SLOT: 0}]
+            giving_up = asyncio.create_task(script.on_revoked(script, [SLOT]))
+            await until(lambda: len(script.commits) == 2)
+            # By others, from now on.
+            await consumer.ack(messages[4:])
+            script.may_commit.set()
+            await giving_up
+        assert script.commits == [{SLOT: 0}, {SLOT: 3}]
+
+    run(main())
+
+
+def test_what_is_lost_is_not_committed() -> None:
+    async def main() -> None:
+        async with scripted() as (consumer, script, messages):
+            script.may_commit.clear()
+            script.failure = flymq.RequestTimeoutError()
+            await consumer.ack(messages[:1])
+            await until(lambda: len(script.commits) == 1)
+            await consumer.ack(messages[1:3])
+            script.on_lost(script, [SLOT])
+            script.may_commit.set()
+        assert script.commits == [{SLOT: 0}]
+
+    run(main())
+
+
 def test_mistakes(broker: flymq.EmbeddedBroker) -> None:
     async def main() -> None:
         async with AsyncFlyMQClient(broker.address) as client:
