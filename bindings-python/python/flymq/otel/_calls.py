@@ -179,8 +179,8 @@ def _receive(telemetry: Telemetry, reader: Any, *args: Any, **options: Any) -> _
     except Exception as error:
         telemetry.receive(where([], _group(reader), reader), [], began, single=False, error=error)
         raise
-    if received is None or received == []:
-        # Nothing has come: that says nothing, and happens all the time.
+    # Where nothing has come there is nothing to say, and that happens all the time.
+    if received is None:
         return
     if isinstance(received, Message):
         only = [cast("Message", received)]
