@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from typing import Any
 
 import flymq
 import pytest
 from asyncs import run, until
-from faststream import FastStream
-from faststream.exceptions import FeatureNotSupportedException, SetupError
+from faststream.exceptions import (
+    FeatureNotSupportedException,
+    SetupError,
+)
 from faststream.middlewares import AckPolicy
+from faststreams import new_broker
 from flymq import FlyMQClient, RecordMetadata, TopicPartition
 from flymq.faststream import (
-    FlyMQBroker,
     FlyMQResponse,
     TestFlyMQBroker,
     Topic,
@@ -39,10 +40,6 @@ class Order(BaseModel):
 class Invoice(BaseModel):
     order: int
     total: float
-
-
-def new_broker(server: flymq.EmbeddedBroker, **options: Any) -> FlyMQBroker:
-    return FlyMQBroker(server.address, logger=None, linger=0, **options)
 
 
 def test_a_pipeline(broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str) -> None:
@@ -128,88 +125,6 @@ def test_batches(broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str) -
     assert [m.value for m in client.fetch(f"{name}-out", 0)] == [b"%d" % (2 * n) for n in range(10)]
     assert [m.key for m in client.fetch(f"{name}-in", 0)] == [b"others"] * 9 + [b"nine"]
     assert client.group_offsets(name) == {TopicPartition(f"{name}-in", 0): 9}
-
-
-@pytest.mark.parametrize("batch", [False, True])
-@pytest.mark.parametrize(
-    ("policy", "calls", "committed"),
-    [
-        (AckPolicy.ACK, [0, 1, 2], 2),
-        (AckPolicy.REJECT_ON_ERROR, [0, 1, 2], 2),
-        (AckPolicy.ACK_FIRST, [0, 1, 2], 2),
-        (AckPolicy.NACK_ON_ERROR, [0, 1, 1, 2], 2),
-        (AckPolicy.MANUAL, [0, 1, 2], 0),
-    ],
-)
-def test_ack_policies(
-    broker: flymq.EmbeddedBroker,
-    client: FlyMQClient,
-    name: str,
-    policy: AckPolicy,
-    calls: list[int],
-    committed: int,
-    batch: bool,
-) -> None:
-    app = new_broker(broker)
-    seen: list[int] = []
-
-    async def handle(number: Any, message: inject.FlyMQMessage) -> None:
-        (value,) = number if batch else [number]
-        seen.append(value)
-        if policy is AckPolicy.MANUAL and value == 0:
-            await message.ack()
-        if value == 1 and seen.count(1) == 1:
-            raise ZeroDivisionError
-
-    if batch:
-        app.subscriber(name, group=name, ack_policy=policy, batch=True, max_records=1)(handle)
-    else:
-        app.subscriber(name, group=name, ack_policy=policy)(handle)
-
-    async def main() -> None:
-        async with app:
-            await app.start()
-            for number in range(3):
-                await app.publish(number, name)
-            await until(lambda: seen[-1:] == [2])
-
-    run(main())
-    assert seen == calls
-    assert client.group_offsets(name) == {TopicPartition(name, 0): committed}
-
-
-def test_handlers_at_the_same_time_lose_nothing(
-    broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str
-) -> None:
-    """The first call never ends, those after it do: they come again, and so does the first."""
-    client.create_topic(name)
-    client.produce_batch(name, [(None, str(i)) for i in range(10)])
-    seen: list[int] = []
-    stuck = True
-
-    def application() -> FlyMQBroker:
-        app = new_broker(broker, graceful_timeout=0.01)
-
-        @app.subscriber(name, group=name, max_workers=4)
-        async def handle(number: int) -> None:
-            if number == 3 and stuck:
-                await asyncio.Event().wait()
-            seen.append(number)
-
-        return app
-
-    async def until_handled(numbers: set[int]) -> None:
-        seen.clear()
-        app = application()
-        async with app:
-            await app.start()
-            await until(lambda: set(seen) == numbers)
-
-    run(until_handled(set(range(10)) - {3}))
-    assert client.group_offsets(name) == {TopicPartition(name, 0): 2}
-    stuck = False
-    run(until_handled(set(range(3, 10))))
-    assert client.group_offsets(name) == {TopicPartition(name, 0): 9}
 
 
 def test_readers_without_a_group(
@@ -326,61 +241,6 @@ def test_replies(broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str) -
     assert reply is not None
     assert (reply.key, reply.value, reply.timestamp) == (b"k", b"9", 5)
     assert {("h", b"v"), ("correlation_id", b"c")} <= set(reply.headers)
-
-
-def test_stopping_finishes_what_is_under_way(
-    broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str
-) -> None:
-    app = new_broker(broker)
-    application = FastStream(app, logger=None)
-    began = asyncio.Event()
-    finish = asyncio.Event()
-
-    @app.subscriber(f"{name}-in", group=name)
-    @app.publisher(f"{name}-out")
-    async def work(text: str) -> str:
-        began.set()
-        await finish.wait()
-        return text
-
-    @application.after_startup
-    async def send() -> None:
-        await app.publish("x", f"{name}-in")
-
-    async def main() -> None:
-        running = asyncio.create_task(application.run())
-        await began.wait()
-        application.exit()
-        finish.set()
-        await running
-
-    run(main())
-    assert client.latest(f"{name}-out") == 1
-    assert client.group_offsets(name) == {TopicPartition(f"{name}-in", 0): 0}
-
-
-def test_errors_of_the_broker_are_logged_and_reading_goes_on(
-    broker: flymq.EmbeddedBroker, client: FlyMQClient, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = FlyMQBroker(broker.address, logger=logging.getLogger("test"))
-    seen: list[str] = []
-
-    @app.subscriber(name, auto_offset_reset="error")
-    async def handle(text: str) -> None:
-        seen.append(text)
-
-    async def main() -> None:
-        async with app:
-            await app.start()
-            (subscriber,) = app.subscribers
-            consumer = subscriber.consumer  # type: ignore[attr-defined]
-            await consumer.seek(name, 0, 1000)
-            await until(lambda: "OFFSET_OUT_OF_RANGE" in caplog.text)
-            await consumer.seek(name, 0, "earliest")
-            await app.publish("x", name)
-            await until(lambda: seen == ["x"])
-
-    run(main())
 
 
 def test_mistakes(broker: flymq.EmbeddedBroker) -> None:

@@ -184,9 +184,11 @@ class FlyMQBroker(
         exc_tb: TracebackType | None = None,
     ) -> None:
         """Finish what handlers are at, commit, send what is left, and disconnect."""
-        await super().stop(exc_type, exc_val, exc_tb)
-        await self._own_config.disconnect()
-        self._connection = None
+        try:
+            await super().stop(exc_type, exc_val, exc_tb)
+        finally:
+            await self._own_config.disconnect()
+            self._connection = None
 
     @overload
     async def publish(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -64,6 +65,7 @@ class BaseSubscriber(TasksMixin, SubscriberUsecase[MsgType]):
         self._config = config
         self._message_parser = parser
         self._consumer: AckingConsumer | AsyncConsumer | None = None
+        self._workers: set[asyncio.Task[Any]] = set()
 
     @overload
     def __call__(
@@ -153,7 +155,12 @@ class BaseSubscriber(TasksMixin, SubscriberUsecase[MsgType]):
 
     @override
     async def stop(self) -> None:
+        # That waits for handlers, and cancels reading.
         await super().stop()
+        for worker in self._workers:
+            # A handler may stop its own subscriber.
+            if worker is not asyncio.current_task():
+                worker.cancel()
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await consumer.close()
@@ -190,9 +197,23 @@ class BaseSubscriber(TasksMixin, SubscriberUsecase[MsgType]):
     async def _next(self, timeout: float) -> MsgType | None:
         """What a handler is called with next; None if there is nothing within `timeout` seconds."""
 
-    @abstractmethod
     async def _consume(self) -> None:
-        """Calls the handlers until the subscriber stops."""
+        """Has workers call the handlers until the subscriber stops."""
+        free = anyio.Semaphore(self._config.max_workers)
+
+        def done(worker: asyncio.Task[Any]) -> None:
+            self._workers.discard(worker)
+            free.release()
+
+        while self.running:
+            await free.acquire()
+            raw = await self._next(_POLL_TIMEOUT)
+            if raw is None:
+                free.release()
+                continue
+            worker = asyncio.create_task(self.consume(raw))
+            self._workers.add(worker)
+            worker.add_done_callback(done)
 
     async def _poll(self, max_records: int | None, timeout: float) -> list[Message]:
         assert self._consumer, "start the subscriber first"
@@ -269,25 +290,6 @@ class Subscriber(BaseSubscriber[Message]):
         messages = await self._poll(1, timeout)
         return messages[0] if messages else None
 
-    @override
-    async def _consume(self) -> None:
-        slots = anyio.Semaphore(self._config.max_workers)
-
-        async def work(message: Message) -> None:
-            try:
-                await self.consume(message)
-            finally:
-                slots.release()
-
-        async with anyio.create_task_group() as workers:
-            while self.running:
-                await slots.acquire()
-                message = await self._next(_POLL_TIMEOUT)
-                if message is None:
-                    slots.release()
-                else:
-                    workers.start_soon(work, message)
-
 
 class BatchSubscriber(BaseSubscriber["tuple[Message, ...]"]):
     """Calls its handlers with many messages at a time."""
@@ -306,10 +308,3 @@ class BatchSubscriber(BaseSubscriber["tuple[Message, ...]"]):
     @override
     async def _next(self, timeout: float) -> tuple[Message, ...] | None:
         return tuple(await self._poll(self._config.max_records, timeout)) or None
-
-    @override
-    async def _consume(self) -> None:
-        while self.running:
-            messages = await self._next(_POLL_TIMEOUT)
-            if messages is not None:
-                await self.consume(messages)

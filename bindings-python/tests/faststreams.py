@@ -1,0 +1,13 @@
+"""FastStream brokers for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flymq
+from flymq.faststream import FlyMQBroker
+
+
+def new_broker(server: flymq.EmbeddedBroker, **options: Any) -> FlyMQBroker:
+    """A broker that logs nothing and sends at once."""
+    return FlyMQBroker(server.address, **{"logger": None, "linger": 0, **options})
