@@ -10,4 +10,5 @@ from flymq.faststream import FlyMQBroker
 
 def new_broker(server: flymq.EmbeddedBroker, **options: Any) -> FlyMQBroker:
     """A broker that logs nothing and sends at once."""
-    return FlyMQBroker(server.address, **{"logger": None, "linger": 0, **options})
+    given: dict[str, Any] = {"logger": None, "linger": 0, **options}
+    return FlyMQBroker(server.address, **given)

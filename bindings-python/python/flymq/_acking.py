@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flymq import FlyMQError, GroupError, TopicPartition
@@ -23,6 +25,8 @@ logger = logging.getLogger("flymq")
 # How often the broker hears from a consumer whose application is busy, in seconds. It has to be well
 # below the consumer's rebalance_timeout and max_poll_interval.
 _SIGN_OF_LIFE = 1.0
+# How long what is acknowledged may wait to be committed together, in seconds.
+_COMMIT_INTERVAL = 0.05
 
 
 class Window:
@@ -66,7 +70,7 @@ class AckingConsumer:
     partition waits, and others go on. The broker hears from the consumer also while nobody polls, so
     work on a message may take as long as it likes.
 
-    Commits go on in the background, one at a time, each with all that has become due meanwhile.
+    Commits go on in the background, a few times a second, each with all that has become due meanwhile.
     """
 
     def __init__(self, make_consumer: Callable[..., AsyncConsumer], max_unacked: int) -> None:
@@ -76,6 +80,8 @@ class AckingConsumer:
         self._windows: dict[TopicPartition, Window] = {}
         self._due: dict[TopicPartition, int] = {}
         self._committing: asyncio.Task[None] | None = None
+        self._committed_at = 0.0
+        self._closing = asyncio.Event()
         self._is_polling = False
         self._failure: FlyMQError | None = None
         self.consumer: AsyncConsumer = make_consumer(
@@ -138,6 +144,7 @@ class AckingConsumer:
 
     async def close(self) -> None:
         """Commit what is due, and leave the group. Harmless when closed."""
+        self._closing.set()
         if self._living is not None:
             self._living.cancel()
         if self._committing is not None:
@@ -154,8 +161,14 @@ class AckingConsumer:
 
     async def _commit(self) -> None:
         while self._due:
+            # The first is committed at once, those that follow are not.
+            pause = self._committed_at + _COMMIT_INTERVAL - time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), max(pause, 0))
+            self._committed_at = time.monotonic()
             due, self._due = self._due, {}
-            if not await self._try_to_commit(due):
+            # The partitions may have been given up meanwhile.
+            if due and not await self._try_to_commit(due):
                 # With the next that is acknowledged, unless others have the partition by then.
                 ours = {slot: offset for slot, offset in due.items() if slot in self._windows}
                 self._due = {**ours, **self._due}
