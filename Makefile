@@ -26,7 +26,7 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python python reference bench bench-python chaos fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-supply test-python test-c python reference install-c bench bench-python chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +34,7 @@ help: ## List the targets
 demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
 	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
 
-test: test-rust test-supply test-python ## Run all tests
+test: test-rust test-supply test-python test-c ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -55,6 +55,12 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
+
+test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
+	$(MAKE) -C bindings-c test
+
+install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
+	$(MAKE) -C bindings-c install
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
