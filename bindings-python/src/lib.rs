@@ -20,6 +20,7 @@
 //! | [`wait`] | waiting: GIL released, signals answered, panics caught |
 //! | [`asyncio`] | the same for asyncio: awaitables, completed from the core's threads |
 //! | [`op`] | calls with work for Python before and after them |
+//! | [`step`] | calls that take several steps, of the core and of Python |
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`fork`] | which process this is |
@@ -51,11 +52,14 @@ mod op;
 mod pool;
 mod producer;
 mod serdes;
+mod step;
 mod tls;
 mod topics;
 mod transaction;
 mod wait;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// The compiled part of `flymq`; import from `flymq` instead.
@@ -67,7 +71,7 @@ mod _native {
     use super::{
         cli::cli,
         client::{AsyncFlyMQClient, FlyMQClient},
-        consumer::{AsyncCommit, Commit, Consumer},
+        consumer::{AsyncCommit, AsyncConsumer, Commit, Consumer},
         embedded::EmbeddedBroker,
         encryption::Keyring,
         errors::error_table,
@@ -83,10 +87,22 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::refuse_sub_interpreter()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::fork::watch()?;
         super::close_at_exit(module.py())
     }
+}
+
+/// From Python 3.12 on the import refuses by itself. What is kept for all of the process, such as what
+/// is open at exit, belongs to one interpreter.
+fn refuse_sub_interpreter() -> PyResult<()> {
+    // SAFETY: this thread is attached to an interpreter, which importing takes.
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if id == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("flymq works in the main interpreter only, not in subinterpreters"))
 }
 
 fn close_at_exit(py: Python<'_>) -> PyResult<()> {

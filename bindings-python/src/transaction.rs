@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::asyncio::{self, AsyncHandle, Call, Step};
+use crate::asyncio::{self, AsyncHandle, Call};
 use crate::at_exit::patience_after;
 use crate::client::{Base, Through};
 use crate::consumer::Member;
@@ -21,6 +21,7 @@ use crate::groups::{self, ByPartition};
 use crate::handle::{Blueprint, Handle, Making, Resource, Served};
 use crate::producer::{AsyncDelivery, Callbacks, Delivery};
 use crate::serdes::{Serializer, Serializers};
+use crate::step::{self, Step};
 use crate::wait::{Failure, in_time};
 
 /// How long `close()` waits for the last transaction's end.
@@ -201,7 +202,7 @@ impl AsyncTransactionalProducer {
         let serializers = self.serializers.clone_ref(py);
         let opened = |py: Python<'_>, begun| {
             let transaction = AsyncTransaction::opened(py, begun)?;
-            asyncio::value(py, AsyncTransaction { serializers, ..transaction })
+            step::value(py, AsyncTransaction { serializers, ..transaction })
         };
         self.handle.call_open("AsyncTransactionalProducer.transaction", Sending::begin, opened)
     }
@@ -421,7 +422,7 @@ impl AsyncTransaction {
             self.serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
         let send = |this: Transacting| this.send(topic, record);
         Ok(self.handle.call_open("AsyncTransaction.produce", send, |py, sent| {
-            asyncio::value(py, AsyncDelivery::opened(sent))
+            step::value(py, AsyncDelivery::opened(sent))
         }))
     }
 
@@ -439,10 +440,10 @@ impl AsyncTransaction {
         let _ = (exc_value, traceback);
         const NAME: &str = "AsyncTransaction.__aexit__";
         if exc_type.is_none() {
-            return Ok(self.handle.call(NAME, Transacting::finish, asyncio::none));
+            return Ok(self.handle.call(NAME, Transacting::finish, step::none));
         }
         let patience = asyncio::patience_after(exc_type)?;
-        Ok(self.handle.call(NAME, move |this| this.give_up(patience), asyncio::none))
+        Ok(self.handle.call(NAME, move |this| this.give_up(patience), step::none))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -204,7 +204,7 @@ impl Method {
                 fn #name(&self, #(#parameters),*) -> crate::asyncio::Call {
                     let work = move |this| <#behind>::#name(this, #(#arguments),*);
                     self.handle.call_open(#full_name, work, |py, opened| {
-                        crate::asyncio::value(py, #class::opened(py, opened)?)
+                        crate::step::value(py, #class::opened(py, opened)?)
                     })
                 }
             };
@@ -216,7 +216,7 @@ impl Method {
             #(#attributes)*
             fn #name(&self, #(#parameters),*) -> crate::asyncio::Call {
                 let work = move |this| <#behind>::#name(this, #(#arguments),*);
-                self.handle.#call(#full_name, work, crate::asyncio::#convert)
+                self.handle.#call(#full_name, work, crate::step::#convert)
             }
         }
     }

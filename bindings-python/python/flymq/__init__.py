@@ -15,6 +15,7 @@ bytes.
 
 from flymq._native import (
     AsyncCommit,
+    AsyncConsumer,
     AsyncDelivery,
     AsyncFlyMQClient,
     AsyncFlyMQClientPool,
@@ -128,6 +129,7 @@ from flymq.serializers import (
 
 __all__ = [
     "AsyncCommit",
+    "AsyncConsumer",
     "AsyncDelivery",
     "AsyncFlyMQClient",
     "AsyncFlyMQClientPool",

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::FutureExt;
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
 use tokio::task::AbortHandle;
 
 use super::alarm::Alarm;
@@ -223,11 +222,7 @@ impl Pending {
             let mut ticket = ticket;
             ticket.arrival = Some(AssertUnwindSafe(work).catch_unwind().await);
         });
-        // What waits for an asyncio future says so.
-        let blocking = pyo3::intern!(py, "_asyncio_future_blocking");
-        let pending = Self { bridge, id, task: task.abort_handle(), _host: host };
-        future.bind(py).setattr(blocking, PyBool::new(py, true))?;
-        Ok((pending, future))
+        Ok((Self { bridge, id, task: task.abort_handle(), _host: host }, future))
     }
 
     /// The outcome, if it is there.

@@ -1,76 +1,17 @@
-//! `Call`: what an asynchronous method returns, and what it goes through.
+//! `Call`: what an asynchronous method returns.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::bridge::Pending;
 use crate::handle::ProcessBound;
-use crate::op::{Outcome, Work, erase, recover};
-use crate::wait::{Failure, Host};
-
-/// What is next in a call.
-pub enum Step {
-    /// Nothing: this is its result.
-    Return(Py<PyAny>),
-    /// A future of the core.
-    Core { host: Arc<Host>, work: Work, is_quick: bool, then: AfterCore },
-    /// An awaitable of Python, by its iterator.
-    Python { iterator: Py<PyAny>, then: AfterPython },
-}
+use crate::step::{AfterCore, AfterPython, Step};
 
 type Begin = Box<dyn FnOnce(Python<'_>) -> PyResult<Step> + Send>;
-type AfterCore = Box<dyn FnOnce(Python<'_>, Outcome) -> PyResult<Step> + Send>;
-type AfterPython = Box<dyn FnOnce(Python<'_>, PyResult<Py<PyAny>>) -> PyResult<Step> + Send>;
-
-impl Step {
-    /// Waits for a future of the core. `then` runs on the event loop's thread.
-    pub fn core<T, E, F, N>(host: Arc<Host>, future: F, then: N) -> Self
-    where
-        T: Send + 'static,
-        E: Into<Failure>,
-        F: Future<Output = Result<T, E>> + Send + 'static,
-        N: FnOnce(Python<'_>, PyResult<T>) -> PyResult<Self> + Send + 'static,
-    {
-        let then = |py: Python<'_>, outcome| then(py, recover(outcome));
-        Self::Core { host, work: erase(future), is_quick: false, then: Box::new(then) }
-    }
-
-    /// As [`core`](Self::core) for a future that is mostly ready at once, which is tried first.
-    pub fn quick(self) -> Self {
-        match self {
-            Self::Core { host, work, then, .. } => Self::Core { host, work, is_quick: true, then },
-            other => other,
-        }
-    }
-
-    /// Awaits something of Python's.
-    pub fn python<N>(awaitable: &Bound<'_, PyAny>, then: N) -> PyResult<Self>
-    where
-        N: FnOnce(Python<'_>, PyResult<Py<PyAny>>) -> PyResult<Self> + Send + 'static,
-    {
-        let iterator = awaitable.call_method0("__await__")?.unbind();
-        Ok(Self::Python { iterator, then: Box::new(then) })
-    }
-}
-
-/// The result of a call that has one.
-pub fn value<T>(py: Python<'_>, value: T) -> PyResult<Py<PyAny>>
-where
-    T: for<'py> IntoPyObject<'py>,
-{
-    value.into_py_any(py)
-}
-
-/// The result of a call that has none.
-pub fn none(py: Python<'_>, (): ()) -> PyResult<Py<PyAny>> {
-    Ok(py.None())
-}
 
 /// An awaitable, as the call of an `async def` returns one: nothing happens before it is awaited, and
 /// cancelling its task drops what it waits for.
@@ -160,6 +101,9 @@ impl Call {
                         then(py, outcome)?
                     } else {
                         let (pending, future) = Pending::start(py, host, work)?;
+                        // Whoever waits for a future of asyncio says so.
+                        let blocking = pyo3::intern!(py, "_asyncio_future_blocking");
+                        future.bind(py).setattr(blocking, true)?;
                         return Ok((State::Core { pending, then }, future));
                     }
                 }

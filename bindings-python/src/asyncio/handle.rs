@@ -10,11 +10,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::bridge::Seat;
-use super::call::{Call, Step, none, value};
+use super::call::Call;
 use crate::at_exit::{self, PATIENCE};
 use crate::errors;
 use crate::handle::{Blueprint, Handle, ProcessBound, Resource, Served, Waiter};
 use crate::op::Op;
+use crate::step::{Step, none, value};
 use crate::wait::Failure;
 
 /// A resource that is connected on an event loop, used there, and closed.
@@ -105,6 +106,15 @@ impl<R: Resource> AsyncHandle<R> {
             )));
         }
         handle.get()
+    }
+
+    /// The resource, if it is open. What is yet to be connected is closed by that.
+    pub fn peek(&self, py: Python<'_>) -> PyResult<Option<Served<R>>> {
+        if matches!(&*self.lock()?, State::Open { .. }) {
+            return self.get(py).map(Some);
+        }
+        self.forget()?;
+        Ok(None)
     }
 
     /// Makes a call when it is awaited.

@@ -218,6 +218,13 @@ impl Consumer {
         Ok(())
     }
 
+    /// Takes back what the last [`poll`](Consumer::poll) returned of a partition from an offset on, since
+    /// it did not reach the application: it is returned again, and does not count as processed.
+    pub fn unread(&self, topic: &str, partition: u32, offset: u64) {
+        self.shared.state().unread(topic, partition, offset);
+        self.shared.changed.notify_one();
+    }
+
     /// Offset of the next record that [`poll`](Consumer::poll) will return from a partition.
     ///
     /// # Errors

@@ -191,17 +191,28 @@ impl State {
     ///
     /// What was processed before stays processed.
     pub fn go_back(&mut self, topic: &str, partition: u32, offset: u64, error: Error, halt: bool) {
-        self.generation += 1;
         let untold = self.failure.is_none();
-        let Some(found) = self.find(topic, partition).filter(|p| p.position > offset) else {
+        if !self.unread(topic, partition, offset) {
             return;
+        }
+        // One error is told at a time: another record is refused again when it comes again.
+        if let Some(found) = self.find(topic, partition) {
+            found.halted = halt && untold;
+        }
+        self.report(error);
+    }
+
+    /// Goes back to a record that was handed out, unless a seek has come before, and returns whether it
+    /// did. What was processed before stays processed.
+    pub fn unread(&mut self, topic: &str, partition: u32, offset: u64) -> bool {
+        self.generation += 1;
+        let Some(found) = self.find(topic, partition).filter(|p| p.position > offset) else {
+            return false;
         };
         found.position = offset;
-        // One error is told at a time: another record is refused again when it comes again.
-        found.halted = halt && untold;
         let dropped = found.drop_ahead();
         self.note_buffered(0, dropped);
-        self.report(error);
+        true
     }
 
     pub fn position(&mut self, topic: &str, partition: u32) -> Option<u64> {
