@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use tokio::task::JoinHandle;
 
 use crate::errors;
+use crate::logging;
 
 /// How often a wait lets Python's signal handlers run.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -22,7 +23,8 @@ pub struct Host(Runtime);
 
 impl Host {
     /// Starts the threads.
-    pub fn new(threads: usize) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, threads: usize) -> PyResult<Self> {
+        logging::install(py)?;
         Runtime::new(threads).map(Self).map_err(errors::from_core)
     }
 
@@ -49,6 +51,7 @@ impl Host {
         py: Python<'_>,
         future: impl Future<Output = Result<T, E>> + Send,
     ) -> PyResult<T> {
+        logging::follow(py)?;
         let result = guarded(|| {
             py.detach(|| self.0.block_on_interruptible(future, SIGNAL_INTERVAL, check_signals))
         })?;

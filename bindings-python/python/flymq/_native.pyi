@@ -70,6 +70,7 @@ __all__ = [
     "TopicDescription",
     "Transaction",
     "TransactionalProducer",
+    "_log",
     "_panic",
     "__version__",
 ]
@@ -1044,4 +1045,5 @@ class EmbeddedBroker:
 
 def cli(argv: Sequence[str]) -> int: ...
 def error_table() -> list[tuple[int, str, bool, str]]: ...
+def _log(message: str, times: int) -> None: ...
 def _panic(message: str) -> None: ...
