@@ -13,23 +13,26 @@ CHAOS_ARGS ?=
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
+# compiled once. As it is released the package is in RELEASED.
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
+RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
 
-RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
+RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src bindings-python/macros -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python python bench chaos fuzz clean need-rust need-python
+.PHONY: help demo test test-rust test-supply test-python python reference bench bench-python chaos fuzz clean need-rust need-python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
-	$(BIN)/python examples/python/demo_flights.py $(FLIGHTS)
+demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
+	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
 
 test: test-rust test-supply test-python ## Run all tests
 
@@ -51,11 +54,18 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
+	$(BIN)/python -m unittest discover --quiet bench/python
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
+reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
+	$(BIN)/pdoc --output-directory $(CACHE)/reference flymq
+
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
+
+bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
+	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
@@ -69,18 +79,30 @@ clean: ## Remove everything that was built or downloaded
 
 # Files.
 
+$(VENV)/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
+	rm -rf $(CACHE)/wheel
+	$(BIN)/maturin build --profile dev --manifest-path bindings-python/Cargo.toml --out $(CACHE)/wheel
+	$(BIN)/pip install --quiet --no-deps --force-reinstall $(CACHE)/wheel/flymq-*.whl
+	touch $@
+
 dist/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 	rm -rf dist/flymq-*.whl
 	$(BIN)/maturin build --release --manifest-path bindings-python/Cargo.toml --out dist
+	@[ $$(stat -c %s dist/flymq-*.whl) -le 12582912 ] || { echo "the wheel is larger than 12 MiB" >&2; exit 1; }
 	touch $@
 
-$(VENV)/.wheel: dist/.wheel
-	$(BIN)/pip install --quiet --no-deps --force-reinstall dist/flymq-*.whl
+$(RELEASED)/.wheel: dist/.wheel
+	$(PYTHON) -m venv $(RELEASED)
+	$(RELEASED)/bin/pip install --quiet --no-deps --force-reinstall dist/flymq-*.whl
 	touch $@
 
 $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
+	touch $@
+
+$(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel
+	$(RELEASED)/bin/pip install --quiet -r $<
 	touch $@
 
 $(FLIGHTS): examples/python/requirements-data.txt $(VENV)/.tools

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use crate::at_exit;
 use crate::errors;
+use crate::fork;
 use crate::op::Op;
 use crate::wait::{Failure, Host};
 
@@ -49,7 +50,7 @@ pub trait Blueprint: Send + Sync + 'static {
 /// A value that only the process which made it may touch. In a forked child its threads are gone
 /// and its locks may be held for ever, so there it is neither used (`ForkError`) nor dropped.
 pub struct ProcessBound<T> {
-    pid: u32,
+    generation: u32,
     name: &'static str,
     value: ManuallyDrop<T>,
 }
@@ -57,7 +58,7 @@ pub struct ProcessBound<T> {
 impl<T> ProcessBound<T> {
     /// Binds the value to this process.
     pub fn new(name: &'static str, value: T) -> Self {
-        Self { pid: std::process::id(), name, value: ManuallyDrop::new(value) }
+        Self { generation: fork::generation(), name, value: ManuallyDrop::new(value) }
     }
 
     /// The value, in the process that made it.
@@ -66,7 +67,7 @@ impl<T> ProcessBound<T> {
     }
 
     pub fn is_home(&self) -> bool {
-        self.pid == std::process::id()
+        self.generation == fork::generation()
     }
 }
 

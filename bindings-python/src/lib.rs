@@ -24,6 +24,7 @@
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`logging`] | what the core logs → `logging` |
+//! | [`fork`] | which process this is |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Each class that waits has one for asyncio beside it. What they do is written once, as functions of
@@ -44,6 +45,7 @@ mod convert;
 mod embedded;
 mod encryption;
 mod errors;
+mod fork;
 mod groups;
 mod handle;
 mod logging;
@@ -90,6 +92,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::refuse_sub_interpreter()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::fork::watch()?;
         super::close_at_exit(module.py())
     }
 }

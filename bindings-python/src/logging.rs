@@ -16,6 +16,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::fork;
+
 /// How many lines may wait for Python.
 const CAPACITY: usize = 1000;
 /// How often the level is looked up, at most.
@@ -148,7 +150,7 @@ struct Line {
 
 /// The lines of one process, and the thread that hands them over.
 struct Queue {
-    pid: u32,
+    generation: u32,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -171,12 +173,12 @@ impl Queue {
         let known = QUEUE.load(SeqCst);
         // SAFETY: what is stored there was leaked, so that it stays.
         if let Some(queue) = unsafe { known.as_ref() }
-            && queue.pid == std::process::id()
+            && queue.generation == fork::generation()
         {
             return queue;
         }
         let queue =
-            Self { pid: std::process::id(), state: Mutex::default(), changed: Condvar::new() };
+            Self { generation: fork::generation(), state: Mutex::default(), changed: Condvar::new() };
         let queue = Box::into_raw(Box::new(queue));
         match QUEUE.compare_exchange(known, queue, SeqCst, SeqCst) {
             // SAFETY: it was leaked just now.

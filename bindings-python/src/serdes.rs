@@ -10,7 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::convert::{Data, Headers, bytes, record};
 use crate::errors;
-use crate::messages::Message;
+use crate::messages::{Message, Messages};
 
 /// An object with a method `serialize`, or a mapping of topics to such.
 pub struct Serializer(Py<PyAny>);
@@ -183,8 +183,12 @@ impl Deserializers {
     }
 
     /// Messages of Python, all or none.
-    pub fn messages(&self, py: Python<'_>, messages: &[CoreMessage]) -> PyResult<Vec<Message>> {
-        messages.iter().map(|message| self.message(py, message)).collect()
+    pub fn messages(&self, py: Python<'_>, messages: Vec<CoreMessage>) -> PyResult<Messages> {
+        if self.is_empty() {
+            return Ok(Messages(messages.into_iter().map(Message::from).collect()));
+        }
+        let read = messages.iter().map(|message| self.message(py, message));
+        read.collect::<PyResult<_>>().map(Messages)
     }
 
     pub fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

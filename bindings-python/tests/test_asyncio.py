@@ -135,12 +135,13 @@ def test_cancelling_gives_up_at_once(broker: EmbeddedBroker, topic: str, how: st
 def test_an_error_of_one_cancels_its_group(broker: EmbeddedBroker, topic: str) -> None:
     async def main() -> None:
         async with AsyncFlyMQClient(broker.address) as client:
+            waiting: list[asyncio.Task[list[flymq.Message]]] = []
             with pytest.raises(ExceptionGroup) as caught:
                 async with asyncio.TaskGroup() as group:
-                    waiting = group.create_task(client.fetch(topic, 0, max_wait=60))
+                    waiting.append(group.create_task(client.fetch(topic, 0, max_wait=60)))
                     group.create_task(client.produce("no-such-topic", b"x"))
             assert isinstance(caught.value.exceptions[0], flymq.UnknownTopicError)
-            assert waiting.cancelled()
+            assert waiting[0].cancelled()
 
     play(main())
 

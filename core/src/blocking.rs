@@ -40,9 +40,23 @@ impl Runtime {
     ///
     /// INTERNAL if the operating system gives no threads.
     pub fn new(threads: usize) -> Result<Self> {
+        Self::with_thread_start(threads, || ())
+    }
+
+    /// As [`new`](Self::new), with something for each thread to do first, such as to block signals
+    /// that the host wants for itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_thread_start(
+        threads: usize,
+        start: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("flymq")
+            .on_thread_start(start)
             .enable_all()
             .build()
             .map_err(|e| {

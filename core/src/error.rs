@@ -188,6 +188,13 @@ impl Error {
         self.is(TxnAborted) && cause.is_none_or(passes)
     }
 
+    /// Whether the producer, consumer or client that the error comes from can do nothing more: it is
+    /// to be closed.
+    pub fn is_fatal(&self) -> bool {
+        use ErrorCode::*;
+        [ProducerFenced, InstanceFenced, Closed, Panic].into_iter().any(|code| self.is(code))
+    }
+
     /// What to do next, in one sentence.
     pub fn hint(&self) -> &str {
         &self.0.hint

@@ -48,7 +48,7 @@ pub use client::{BrokerVersion, Client, FetchOptions};
 pub use config::{Config, Mechanism};
 pub use consumer::{
     Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, OnUnreadable,
-    Rebalance, StartOffset,
+    Rebalance, SharedConsumer, StartOffset,
 };
 pub use encryption::{Encryption, EncryptionKey, KeyProvider, Keyring};
 pub use error::{Error, Result};

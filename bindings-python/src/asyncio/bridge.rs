@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use super::alarm::Alarm;
 use super::running_loop;
 use crate::errors;
+use crate::fork;
 use crate::logging;
 use crate::op::{Outcome, Work};
 use crate::wait::{Host, panicked};
@@ -24,7 +25,7 @@ type Arrival = Option<std::thread::Result<Outcome>>;
 
 /// Brings outcomes to one event loop. It lasts while anything is open there or waits there.
 pub struct Bridge {
-    pid: u32,
+    generation: u32,
     event_loop: Py<PyAny>,
     create_future: Py<PyAny>,
     arrivals: Arc<Arrivals>,
@@ -59,7 +60,7 @@ impl Bridge {
         }
         let open = |watches_sockets| {
             let bridge = Arc::new(Self {
-                pid: std::process::id(),
+                generation: fork::generation(),
                 event_loop: event_loop.clone().unbind(),
                 create_future: event_loop.getattr("create_future")?.unbind(),
                 arrivals: Arc::new(Arrivals {
@@ -83,7 +84,7 @@ impl Bridge {
     }
 
     fn is_home(&self) -> bool {
-        self.pid == std::process::id()
+        self.generation == fork::generation()
     }
 
     /// Completes what has arrived.

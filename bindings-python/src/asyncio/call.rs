@@ -214,11 +214,10 @@ impl Call {
 impl Drop for Call {
     /// Says so if it was forgotten to await it, as Python does of an `async def`.
     fn drop(&mut self) {
-        let is_unawaited = match self.state.get() {
-            Ok(state) => matches!(&*lock(state), State::Unawaited(_)),
-            Err(_) => false,
-        };
-        if is_unawaited {
+        if self.state.is_home()
+            && let Ok(state) = self.state.get()
+            && matches!(&*lock(state), State::Unawaited(_))
+        {
             Python::try_attach(|py| warn(py, self.name));
         }
     }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::{AsyncFlyMQClient, Connected, FlyMQClient};
 use crate::convert::{self, Headers, Seconds};
-use crate::messages::{Message, RecordMetadata};
+use crate::messages::{Message, Messages, RecordMetadata};
 use crate::op::Op;
 use crate::serdes::{Deserializer, Deserializers, Serializer, Serializers};
 
@@ -105,7 +105,7 @@ impl Connected {
         min_bytes: Option<u32>,
         isolation: Option<String>,
         deserializer: Option<Deserializer>,
-    ) -> PyResult<Op<Self, Vec<Message>>> {
+    ) -> PyResult<Op<Self, Messages>> {
         let defaults = FetchOptions::default();
         let options = FetchOptions {
             max_wait: max_wait.map_or(defaults.max_wait, |s| s.0),
@@ -121,7 +121,7 @@ impl Connected {
         let fetch =
             async move |this: Self| this.client.fetch(&topic, partition, offset, options).await;
         Ok(Op::new(fetch, move |py, messages: Vec<flymq_core::Message>| {
-            deserializers.messages(py, &messages)
+            deserializers.messages(py, messages)
         }))
     }
 }

@@ -13,7 +13,7 @@ use pyo3::pyclass::boolean_struct::True;
 use super::hooks::{Hooks, serialization};
 use super::reading::{Found, Poller, Reading, Turn};
 use crate::handle::Served;
-use crate::messages::Message;
+use crate::messages::{Message, Messages};
 use crate::step::{Step, value};
 use crate::wait::Failure;
 
@@ -158,7 +158,7 @@ impl<C: Consuming> Polling<C> {
     fn returns(self, py: Python<'_>, mut messages: Vec<Message>) -> PyResult<Step> {
         Ok(Step::Return(match self.wanted {
             Wanted::One => value(py, messages.pop())?,
-            Wanted::Some { .. } | Wanted::Next { .. } => value(py, messages)?,
+            Wanted::Some { .. } | Wanted::Next { .. } => value(py, Messages(messages))?,
         }))
     }
 }

@@ -39,18 +39,18 @@ impl Sending {
     /// Takes a record in, if need be once there is room for it.
     async fn send(
         self,
-        topic: String,
+        topic: impl AsRef<str>,
         record: Record,
         block: bool,
     ) -> flymq_core::Result<(flymq_core::Delivery, Arc<Callbacks>)> {
-        let producer = &self.0.producer;
+        let (producer, topic) = (&self.0.producer, topic.as_ref());
         let delivery = match block {
-            true => producer.send(&topic, record).await?,
-            false => match producer.try_send(&topic, record.clone()) {
+            true => producer.send(topic, record).await?,
+            false => match producer.try_send(topic, record.clone()) {
                 // The topic's partitions may be unknown yet.
                 Err(error) if error.code() == Some(ErrorCode::InvalidArgument) => {
-                    producer.prepare(&topic).await?;
-                    producer.try_send(&topic, record)?
+                    producer.prepare(topic).await?;
+                    producer.try_send(topic, record)?
                 }
                 taken => taken?,
             },
@@ -248,7 +248,7 @@ impl Producer {
     fn send<'py>(
         &self,
         py: Python<'py>,
-        topic: String,
+        topic: &str,
         data: &Bound<'_, PyAny>,
         key: Option<&Bound<'_, PyAny>>,
         headers: Option<Headers>,
@@ -259,7 +259,7 @@ impl Producer {
         block: bool,
     ) -> PyResult<Bound<'py, Delivery>> {
         let (serializers, given) = (&self.settings.serializers, serializer.as_ref());
-        let record = serializers.record(&topic, data, key, headers, partition, timestamp, given)?;
+        let record = serializers.record(topic, data, key, headers, partition, timestamp, given)?;
         let sent = self.handle.wait_open(py, |this| this.send(topic, record, block))?;
         let delivery = Bound::new(py, Delivery::opened(sent))?;
         if let Some(function) = self.settings.told(py, on_delivery) {

@@ -8,6 +8,7 @@
 //! | `group` | the tasks of a membership |
 //! | `rebalance` | telling the application of changes, on its own thread |
 //! | `offsets` | committing |
+//! | `shared` | one consumer for many threads |
 //! | `unreadable` | records that cannot be decrypted or deserialized |
 
 mod builder;
@@ -17,6 +18,7 @@ mod names;
 mod offsets;
 mod progress;
 mod rebalance;
+mod shared;
 mod state;
 mod unreadable;
 
@@ -36,6 +38,7 @@ use group::Group;
 pub use group::{Assignor, Commit, GroupMetadata};
 pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
+pub use shared::{BorrowedConsumer, SharedConsumer, Turn};
 use state::State;
 pub use unreadable::OnUnreadable;
 use unreadable::Unreadable;

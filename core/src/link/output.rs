@@ -8,6 +8,8 @@ use std::io::{self, BufRead, IoSlice, Write};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rustls::ClientConnection;
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// How many parts are handed on in one call.
@@ -68,7 +70,7 @@ impl Output {
             }
             let slices = &slices[..count];
             let mut written = match &mut self.tls {
-                None => socket.try_write_vectored(slices)?,
+                None => send(socket, slices)?,
                 Some(tls) => tls.writer().write_vectored(slices)?,
             };
             if written == 0 {
@@ -107,6 +109,18 @@ impl Output {
     }
 }
 
+/// As `try_write_vectored`, but without SIGPIPE where the other side is gone: Rust's programs ignore
+/// that signal, while it would end a program in C.
+fn send(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    #[cfg(target_vendor = "apple")]
+    const FLAGS: i32 = 0; // The standard library sets SO_NOSIGPIPE there.
+    #[cfg(not(target_vendor = "apple"))]
+    const FLAGS: i32 = libc::MSG_NOSIGNAL;
+    socket.try_io(Interest::WRITABLE, || {
+        SockRef::from(socket).send_vectored_with_flags(slices, FLAGS)
+    })
+}
+
 /// The socket as something that takes bytes or says that it would block.
 struct Socket<'a>(&'a TcpStream);
 
@@ -116,7 +130,7 @@ impl Write for Socket<'_> {
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
+        send(self.0, slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
@@ -14,8 +14,16 @@ pub(super) struct BatchFate {
     partition: u32,
     /// The offset of the batch's first record, once it is known.
     outcome: OnceLock<Result<u64>>,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Mutex<Vec<Waiting>>,
 }
+
+/// Who wants to know a batch's fate.
+enum Waiting {
+    Task(Waker),
+    Callback(Callback),
+}
+
+type Callback = Box<dyn FnOnce(&BatchFate, &Result<u64>) + Send>;
 
 impl BatchFate {
     pub fn new(topic: Arc<str>, partition: u32) -> Self {
@@ -24,10 +32,16 @@ impl BatchFate {
 
     /// Decides the fate. Only the first decision counts.
     pub fn decide(&self, outcome: Result<u64>) {
-        if self.outcome.set(outcome).is_ok() {
-            let waiting =
-                std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            waiting.into_iter().for_each(Waker::wake);
+        if self.outcome.set(outcome).is_err() {
+            return;
+        }
+        let Some(outcome) = self.outcome.get() else { return };
+        let waiting = std::mem::take(&mut *self.waiting());
+        for waiting in waiting {
+            match waiting {
+                Waiting::Task(waker) => waker.wake(),
+                Waiting::Callback(callback) => callback(self, outcome),
+            }
         }
     }
 
@@ -35,20 +49,40 @@ impl BatchFate {
         self.outcome.get().is_some()
     }
 
+    /// Where a record of the batch was stored.
+    fn metadata(
+        &self,
+        outcome: &Result<u64>,
+        index: u32,
+        timestamp: i64,
+    ) -> Result<RecordMetadata> {
+        let base_offset = outcome.as_ref().map_err(Error::clone)?;
+        Ok(RecordMetadata {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset: base_offset + u64::from(index),
+            timestamp,
+        })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn poll(&self, slot: &mut Option<usize>, context: &Context<'_>) -> Poll<&Result<u64>> {
         if let Some(outcome) = self.outcome.get() {
             return Poll::Ready(outcome);
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting();
         // Decided while the lock was taken: nobody would wake this task.
         if let Some(outcome) = self.outcome.get() {
             return Poll::Ready(outcome);
         }
         match slot.and_then(|at| waiting.get_mut(at)) {
-            Some(waker) => waker.clone_from(context.waker()),
-            None => {
+            Some(Waiting::Task(waker)) => waker.clone_from(context.waker()),
+            _ => {
                 *slot = Some(waiting.len());
-                waiting.push(context.waker().clone());
+                waiting.push(Waiting::Task(context.waker().clone()));
             }
         }
         Poll::Pending
@@ -99,14 +133,26 @@ impl Delivery {
         &self.fate.topic
     }
 
+    /// Calls back with the answer, instead of waiting for it: at once if it is there, else on the
+    /// thread that it comes in on, which `callback` must not hold up. It costs less than a task a
+    /// record. A callback that is dropped without being called will not be.
+    pub fn on_result(self, callback: impl FnOnce(Result<RecordMetadata>) + Send + 'static) {
+        let Self { fate, index, timestamp, .. } = self;
+        let tell = move |fate: &BatchFate, outcome: &Result<u64>| {
+            callback(fate.metadata(outcome, index, timestamp));
+        };
+        let mut waiting = fate.waiting();
+        match fate.outcome.get() {
+            None => waiting.push(Waiting::Callback(Box::new(tell))),
+            Some(outcome) => {
+                drop(waiting);
+                tell(&fate, outcome);
+            }
+        }
+    }
+
     fn metadata(&self, outcome: &Result<u64>) -> Result<RecordMetadata> {
-        let base_offset = outcome.as_ref().map_err(Error::clone)?;
-        Ok(RecordMetadata {
-            topic: self.fate.topic.clone(),
-            partition: self.fate.partition,
-            offset: base_offset + u64::from(self.index),
-            timestamp: self.timestamp,
-        })
+        self.fate.metadata(outcome, self.index, self.timestamp)
     }
 }
 
@@ -134,4 +180,35 @@ impl Future for Delivery {
 pub(super) async fn decided(fate: Arc<BatchFate>) {
     let mut slot = None;
     std::future::poll_fn(|context| fate.poll(&mut slot, context).map(|_| ())).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flymq_protocol::ErrorCode;
+    use std::sync::mpsc;
+
+    #[test]
+    fn callbacks_hear_once_whether_they_come_before_or_after_the_answer() {
+        let fate = Arc::new(BatchFate::new("orders".into(), 2));
+        let (answers, heard) = mpsc::channel();
+        let callback = |answers: mpsc::Sender<_>| move |answer| answers.send(answer).unwrap();
+        Delivery::new(fate.clone(), 3, 77).on_result(callback(answers.clone()));
+        assert!(heard.try_recv().is_err());
+        fate.decide(Ok(40));
+        fate.decide(Err(Error::closed("send", "producer")));
+        Delivery::new(fate, 4, 78).on_result(callback(answers));
+        let stored: Vec<_> = heard.iter().map(|answer| answer.unwrap()).collect();
+        assert_eq!(
+            stored.iter().map(|s| (s.offset, s.timestamp)).collect::<Vec<_>>(),
+            [(43, 77), (44, 78)]
+        );
+        assert!(stored.iter().all(|s| &*s.topic == "orders" && s.partition == 2));
+
+        let lost = Arc::new(BatchFate::new("orders".into(), 0));
+        let (answers, heard) = mpsc::channel();
+        Delivery::new(lost.clone(), 0, 0).on_result(callback(answers));
+        lost.decide(Err(Error::closed("send", "producer")));
+        assert_eq!(heard.recv().unwrap().unwrap_err().code(), Some(ErrorCode::Closed));
+    }
 }

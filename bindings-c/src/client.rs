@@ -1,0 +1,323 @@
+//! `flymq_client`: connecting, producing and reading without a producer or a consumer.
+
+use std::ffi::{c_char, c_void};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+use flymq_core::{Client, Config, FetchOptions, Isolation, Record, RecordMetadata, Result};
+
+use crate::boundary::{self, given, invalid, put};
+use crate::config::{Kind, apply, flymq_config};
+use crate::error::flymq_error;
+use crate::handle::{Handle, open};
+use crate::host::{Host, in_time, patience};
+use crate::message::flymq_batch;
+use crate::record::{content, flymq_record, record};
+use crate::table::flymq_table;
+use crate::text::{optional_text, text};
+
+/// Threads that serve a client's connections.
+const THREADS: usize = 1;
+
+/// A connected client of the core. The client is dropped before the threads that serve it.
+pub struct Connected {
+    pub client: Client,
+    pub host: Host,
+}
+
+/// A client of a FlyMQ broker, or of several that serve the same data. One is enough for a program:
+/// any number of threads may use it at a time.
+///
+/// A child of fork() cannot use what its parent has made, and gets CLOSED; it makes its own.
+pub struct flymq_client(Handle<Connected>);
+
+impl flymq_client {
+    pub fn get(client: Option<&Self>) -> Result<Arc<Connected>> {
+        open(client.map(|client| &client.0), "client")
+    }
+}
+
+/// Which records of transactions are read.
+#[repr(i32)]
+pub enum flymq_isolation {
+    /// Those of transactions that were committed.
+    FLYMQ_READ_COMMITTED = 0,
+    /// Those of all transactions.
+    FLYMQ_READ_UNCOMMITTED = 1,
+}
+
+/// The isolation that C has given.
+pub fn isolation(number: i32) -> Result<Isolation> {
+    match number {
+        n if n == flymq_isolation::FLYMQ_READ_COMMITTED as i32 => Ok(Isolation::ReadCommitted),
+        n if n == flymq_isolation::FLYMQ_READ_UNCOMMITTED as i32 => Ok(Isolation::ReadUncommitted),
+        _ => Err(invalid(format!("there is no isolation {number}"))),
+    }
+}
+
+/// Connects. `addresses` is "host:port", several of them with commas between, or a flymq:// or
+/// flymqs:// URL; NULL for the environment variable FLYMQ_BOOTSTRAP_SERVERS, else localhost:9092.
+/// `config` is of kind FLYMQ_CONFIG_CLIENT, or NULL for the defaults. What it does not say of user,
+/// password and encryption keys, the environment does: FLYMQ_USERNAME, FLYMQ_PASSWORD,
+/// FLYMQ_PASSWORD_FILE, FLYMQ_ENCRYPTION_KEY, FLYMQ_ENCRYPTION_KEYRING. Waits for a broker's answer
+/// for at most connect_timeout_ms.
+///
+/// The caller frees the client with flymq_client_free().
+///
+/// Errors: INVALID_ARGUMENT for addresses or options that are not valid; CONNECT_FAILED;
+/// TLS_FAILED, TLS_REQUIRED; AUTH_REQUIRED, AUTH_FAILED, UNSUPPORTED_MECHANISM.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_connect(
+    addresses: *const c_char,
+    config: Option<&flymq_config>,
+    client: Option<&mut MaybeUninit<*mut flymq_client>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make(client, error, || {
+        // SAFETY: as the header demands.
+        let addresses = unsafe { optional_text(addresses, "addresses")? };
+        let addresses = addresses
+            .map(str::to_owned)
+            .or_else(|| std::env::var("FLYMQ_BOOTSTRAP_SERVERS").ok())
+            .unwrap_or_else(|| Config::default().bootstrap.join(","));
+        let builder = apply(config, Kind::Client, Client::builder(&addresses), |builder, n, v| {
+            Ok(builder.set(n, v))
+        })?;
+        let host = Host::new(THREADS)?;
+        let client = host.wait(builder.or_environment().connect())?;
+        Ok(flymq_client(Handle::new("client", Connected { client, host })))
+    })
+}
+
+fn tell(
+    stored: RecordMetadata,
+    partition: Option<&mut MaybeUninit<u32>>,
+    offset: Option<&mut MaybeUninit<u64>>,
+) {
+    put(partition, stored.partition);
+    put(offset, stored.offset);
+}
+
+fn produce(client: Option<&flymq_client>, topic: &str, record: Record) -> Result<RecordMetadata> {
+    let this = flymq_client::get(client)?;
+    this.host.wait(this.client.produce(topic, record))
+}
+
+/// Sends a record with a key and a value and waits until it is stored, as durably as the broker is
+/// configured. `partition` and `offset` get where it is; each may be NULL. NULL with a length of 0 is no
+/// key, or no value, which marks the key as deleted. Records of one key go to one partition; without a
+/// key they go round.
+///
+/// Many threads at once share batches. For high rates make a producer.
+///
+/// Errors: UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE, STORAGE_FULL, NOT_AUTHORIZED, TIMEOUT,
+/// CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_produce(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    key: *const c_void,
+    key_len: usize,
+    value: *const c_void,
+    value_len: usize,
+    partition: Option<&mut MaybeUninit<u32>>,
+    offset: Option<&mut MaybeUninit<u64>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands.
+        let (topic, record) =
+            unsafe { (text(topic, "topic")?, record(key, key_len, value, value_len)?) };
+        tell(produce(client, topic, record)?, partition, offset);
+        Ok(())
+    })
+}
+
+/// As flymq_client_produce(), for a record that may have headers, a partition and a timestamp.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_produce_record(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    record: Option<&flymq_record>,
+    partition: Option<&mut MaybeUninit<u32>>,
+    offset: Option<&mut MaybeUninit<u64>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        tell(produce(client, topic, content(record)?)?, partition, offset);
+        Ok(())
+    })
+}
+
+/// Reads the first record at or after an offset, as a batch of one; NULL at the end of the log.
+///
+/// The caller frees the batch with flymq_batch_free().
+///
+/// Errors: OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC, UNKNOWN_PARTITION, NOT_AUTHORIZED; DECRYPTION_FAILED and
+/// UNKNOWN_ENCRYPTION_KEY for an encrypted record; TIMEOUT, CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_consume(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    partition: u32,
+    offset: u64,
+    batch: Option<&mut MaybeUninit<*mut flymq_batch>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make_some(batch, error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        let this = flymq_client::get(client)?;
+        let found = this.host.wait(this.client.consume(topic, partition, offset))?;
+        Ok(found.map(|message| flymq_batch::new(vec![message])))
+    })
+}
+
+/// Reads records of a partition from an offset on: at most `max_records`, 0 for 10,000, and roughly
+/// `max_bytes`, 0 for 1 MiB. If there are none it waits for them, up to `max_wait_ms`, and gives NULL
+/// then. `isolation` is a flymq_isolation. Read on behind the last message's offset; offsets may have
+/// gaps.
+///
+/// The caller frees the batch with flymq_batch_free().
+///
+/// Errors: as flymq_client_consume().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_fetch(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    partition: u32,
+    offset: u64,
+    max_records: usize,
+    max_bytes: u32,
+    max_wait_ms: i64,
+    isolation: i32,
+    batch: Option<&mut MaybeUninit<*mut flymq_batch>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make_some(batch, error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        let defaults = FetchOptions::default();
+        let options = FetchOptions {
+            max_wait: patience(max_wait_ms),
+            max_bytes: if max_bytes == 0 { defaults.max_bytes } else { max_bytes },
+            max_records: if max_records == 0 { defaults.max_records } else { max_records },
+            isolation: self::isolation(isolation)?,
+            ..defaults
+        };
+        let this = flymq_client::get(client)?;
+        let found = this.host.wait(this.client.fetch(topic, partition, offset, options))?;
+        Ok((!found.is_empty()).then(|| flymq_batch::new(found)))
+    })
+}
+
+/// Asks the broker whether it is there. `micros` gets how many microseconds the answer took, and may
+/// be NULL.
+///
+/// Errors: TIMEOUT, CONNECT_FAILED, CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_client_ping(
+    client: Option<&flymq_client>,
+    micros: Option<&mut MaybeUninit<u64>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let this = flymq_client::get(client)?;
+        let took = this.host.wait(this.client.ping())?;
+        put(micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        Ok(())
+    })
+}
+
+/// What the broker says of itself, in one row: address, version, cluster_id.
+///
+/// The caller frees the table with flymq_table_free().
+///
+/// Errors: TIMEOUT, CONNECT_FAILED, CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_client_broker(
+    client: Option<&flymq_client>,
+    table: Option<&mut MaybeUninit<*mut flymq_table>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make(table, error, || {
+        let this = flymq_client::get(client)?;
+        let broker = this.host.wait(this.client.broker())?;
+        let row = [broker.address.into(), broker.version.into(), broker.cluster_id.into()];
+        Ok(flymq_table::new(&["address", "version", "cluster_id"], [row]))
+    })
+}
+
+/// What the client has counted up to now, a row each: name, value. Latencies are in microseconds;
+/// errors by code are named "errors.300", requests by operation "requests.PRODUCE".
+///
+/// The caller frees the table with flymq_table_free().
+///
+/// Errors: CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_client_metrics(
+    client: Option<&flymq_client>,
+    table: Option<&mut MaybeUninit<*mut flymq_table>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make(table, error, || {
+        let metrics = flymq_client::get(client)?.client.metrics();
+        let mut rows = vec![
+            ["connections".into(), metrics.connections.into()],
+            ["requests".into(), metrics.requests.into()],
+            ["retries".into(), metrics.retries.into()],
+            ["buffered_bytes".into(), metrics.buffered_bytes.into()],
+            ["buffered_records".into(), metrics.buffered_records.into()],
+            ["prefetched_bytes".into(), metrics.prefetched_bytes.into()],
+            ["sent_records".into(), metrics.sent_records.into()],
+            ["consumed_records".into(), metrics.consumed_records.into()],
+            ["rebalances".into(), metrics.rebalances.into()],
+            ["commits".into(), metrics.commits.into()],
+            ["skipped_records".into(), metrics.skipped_records.into()],
+            ["dead_letters".into(), metrics.dead_letters.into()],
+            ["latency_p50".into(), metrics.latency_p50.as_micros().into()],
+            ["latency_p90".into(), metrics.latency_p90.as_micros().into()],
+            ["latency_p99".into(), metrics.latency_p99.as_micros().into()],
+            ["latency_p999".into(), metrics.latency_p999.as_micros().into()],
+        ];
+        let errors = metrics.errors.iter();
+        rows.extend(errors.map(|(code, count)| [format!("errors.{code}").into(), (*count).into()]));
+        let operations = metrics.operations.iter();
+        rows.extend(operations.map(|(operation, counted)| {
+            [format!("requests.{operation}").into(), counted.requests.into()]
+        }));
+        Ok(flymq_table::new(&["name", "value"], rows))
+    })
+}
+
+/// Finishes what flymq_client_produce() has under way, aborts an open transaction of
+/// flymq_client_begin(), and closes all connections. Producers and consumers of the client fail from
+/// then on; close them before. Waits for at most `timeout_ms`, a negative one for ever. Calls under
+/// way in other threads end with CLOSED. Harmless when closed.
+///
+/// Errors: TIMEOUT; INVALID_ARGUMENT for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_client_close(
+    client: Option<&flymq_client>,
+    timeout_ms: i64,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let Some(this) = given(client, "client")?.0.take()? else { return Ok(()) };
+        let close = async {
+            this.client.close().await;
+            Ok(())
+        };
+        this.host.wait(in_time(timeout_ms, "close", close))
+    })
+}
+
+/// Frees a client; one that is not closed gives up what it has under way, within about a second. No
+/// other call with it may be under way. What was made from it is freed by itself, before or after.
+/// NULL is harmless.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_client_free(client: Option<Box<flymq_client>>) {
+    boundary::free(client);
+}

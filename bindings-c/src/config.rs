@@ -1,0 +1,197 @@
+//! `flymq_config`: options by their names, as the core has them.
+
+use std::ffi::{CString, c_char};
+use std::mem::MaybeUninit;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use flymq_core::{
+    ClientBuilder, Config, ConsumerBuilder, OptionInfo, ProducerBuilder, Result,
+    TransactionalProducerBuilder,
+};
+
+use crate::boundary::{self, given, invalid, put};
+use crate::broker;
+use crate::error::flymq_error;
+use crate::text::{c_string, text};
+
+/// What a configuration is for: which options there are.
+#[repr(i32)]
+#[derive(Clone, Copy)]
+pub enum flymq_config_kind {
+    /// For flymq_client_connect().
+    FLYMQ_CONFIG_CLIENT = 1,
+    /// For flymq_producer_new().
+    FLYMQ_CONFIG_PRODUCER = 2,
+    /// For flymq_consumer_new().
+    FLYMQ_CONFIG_CONSUMER = 3,
+    /// For flymq_transactional_producer_new().
+    FLYMQ_CONFIG_TRANSACTIONAL_PRODUCER = 4,
+    /// For flymq_broker_start().
+    FLYMQ_CONFIG_BROKER = 5,
+}
+
+/// As C has given it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Client,
+    Producer,
+    Consumer,
+    TransactionalProducer,
+    Broker,
+}
+
+impl Kind {
+    fn from_c(kind: i32) -> Option<Self> {
+        use flymq_config_kind::*;
+        const KINDS: [(flymq_config_kind, Kind); 5] = [
+            (FLYMQ_CONFIG_CLIENT, Kind::Client),
+            (FLYMQ_CONFIG_PRODUCER, Kind::Producer),
+            (FLYMQ_CONFIG_CONSUMER, Kind::Consumer),
+            (FLYMQ_CONFIG_TRANSACTIONAL_PRODUCER, Kind::TransactionalProducer),
+            (FLYMQ_CONFIG_BROKER, Kind::Broker),
+        ];
+        KINDS.into_iter().find(|(number, _)| *number as i32 == kind).map(|(_, kind)| kind)
+    }
+
+    fn options(self) -> Vec<&'static OptionInfo> {
+        match self {
+            Self::Client => ClientBuilder::options().collect(),
+            Self::Producer => ProducerBuilder::options().collect(),
+            Self::Consumer => ConsumerBuilder::options().collect(),
+            Self::TransactionalProducer => TransactionalProducerBuilder::options().collect(),
+            Self::Broker => broker::options().collect(),
+        }
+    }
+}
+
+/// Options to be. It may be used for any number of objects, and freed once they are made; they do
+/// not notice later changes. Any thread may use it.
+pub struct flymq_config {
+    kind: Kind,
+    pairs: Mutex<Vec<(String, String)>>,
+}
+
+impl flymq_config {
+    fn pairs(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Applies a configuration of this kind; NULL sets nothing.
+pub fn apply<T>(
+    config: Option<&flymq_config>,
+    kind: Kind,
+    target: T,
+    set: impl Fn(T, &str, &str) -> Result<T>,
+) -> Result<T> {
+    let Some(config) = config else { return Ok(target) };
+    if config.kind != kind {
+        let message = format!("the configuration is for {:?}, not {kind:?}", config.kind);
+        return Err(invalid(message));
+    }
+    config.pairs().iter().try_fold(target, |target, (name, value)| set(target, name, value))
+}
+
+/// Makes a configuration without any option set. `kind` is a flymq_config_kind.
+///
+/// The caller frees it with flymq_config_free().
+///
+/// Errors: INVALID_ARGUMENT for another kind.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_config_new(
+    kind: i32,
+    config: Option<&mut MaybeUninit<*mut flymq_config>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make(config, error, || {
+        let kind = Kind::from_c(kind)
+            .ok_or_else(|| invalid(format!("there is no kind {kind} of configuration")))?;
+        Ok(flymq_config { kind, pairs: Mutex::default() })
+    })
+}
+
+/// Sets an option. Names, defaults and meanings: flymq_config_option(), or docs/options.md. Both
+/// strings are copied.
+///
+/// Errors: INVALID_ARGUMENT for a name that there is not. A client's value is looked at here too,
+/// others are when the configuration is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_config_set(
+    config: Option<&flymq_config>,
+    name: *const c_char,
+    value: *const c_char,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let config = given(config, "config")?;
+        // SAFETY: as the header demands.
+        let (name, value) = unsafe { (text(name, "name")?, text(value, "value")?) };
+        match config.kind {
+            Kind::Client => drop(Config::default().set(name, value)?),
+            kind if kind.options().iter().any(|option| option.name == name) => {}
+            _ => return Err(invalid(format!("there is no option {name:?}"))),
+        }
+        config.pairs().push((name.to_owned(), value.to_owned()));
+        Ok(())
+    })
+}
+
+/// Frees a configuration. NULL is harmless.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_config_free(config: Option<Box<flymq_config>>) {
+    boundary::free(config);
+}
+
+/// An option as C has it, for as long as the library is loaded.
+struct OptionText {
+    name: CString,
+    default: CString,
+    doc: CString,
+    secret: bool,
+}
+
+fn option_texts(kind: Kind) -> &'static [OptionText] {
+    static TABLES: [OnceLock<Vec<OptionText>>; 5] = [const { OnceLock::new() }; 5];
+    TABLES[kind as usize].get_or_init(|| {
+        let text = |option: &OptionInfo| OptionText {
+            name: c_string(option.name),
+            default: c_string(option.default),
+            doc: c_string(option.doc),
+            secret: option.secret,
+        };
+        kind.options().into_iter().map(text).collect()
+    })
+}
+
+/// How many options there are of a kind, a flymq_config_kind. 0 for another kind.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_config_option_count(kind: i32) -> usize {
+    boundary::get(0, || Some(option_texts(Kind::from_c(kind)?).len()))
+}
+
+/// Describes an option: its name; its value where it is not set, "" for none; what it does, in a
+/// sentence; whether it must not be shown. Each place may be NULL. The strings are never freed. A
+/// name that ends in `_ms` takes milliseconds, one in `_bytes` bytes, one in `_file` the path of a
+/// file.
+///
+/// Errors: INVALID_ARGUMENT for a kind or an index that there is not.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_config_option(
+    kind: i32,
+    index: usize,
+    name: Option<&mut MaybeUninit<*const c_char>>,
+    default_value: Option<&mut MaybeUninit<*const c_char>>,
+    doc: Option<&mut MaybeUninit<*const c_char>>,
+    secret: Option<&mut MaybeUninit<bool>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let found = Kind::from_c(kind).and_then(|kind| option_texts(kind).get(index));
+        let found = found.ok_or_else(|| invalid("there is no such option"))?;
+        put(name, found.name.as_ptr());
+        put(default_value, found.default.as_ptr());
+        put(doc, found.doc.as_ptr());
+        put(secret, found.secret);
+        Ok(())
+    })
+}

@@ -1,0 +1,434 @@
+//! `flymq_queue`: events on their way to the application. It polls them, waits for a file descriptor
+//! to become readable, or has a thread of the library call it.
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::io::{ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use flymq_core::{Error, ErrorCode, Result};
+use tokio::sync::Notify;
+
+use crate::boundary::{self, given, invalid, put};
+use crate::error::flymq_error;
+use crate::event::flymq_event;
+use crate::handle::{Handle, open};
+use crate::host::{block_signals, patience};
+
+/// From how many events on producers have to wait.
+const FULL: usize = 1_000_000;
+/// How many lines of the log may wait; what comes then is counted, and dropped.
+const MAX_LINES: usize = 10_000;
+/// How many events a serving thread takes at a time.
+const AT_A_TIME: usize = 1_000;
+
+/// Events on their way to the application: what became of records and commits, records that were
+/// read, changes of partitions, the log. Any thread may use it.
+///
+/// Either the application takes events with flymq_poll(), for which the descriptor of flymq_queue_fd()
+/// tells when, or a thread of the library calls a function for each: flymq_queue_serve().
+pub struct flymq_queue(Handle<Queue>);
+
+impl flymq_queue {
+    pub fn get(queue: Option<&Self>) -> Result<Arc<Queue>> {
+        open(queue.map(|queue| &queue.0), "queue")
+    }
+}
+
+/// What a queue is to those who fill it.
+pub struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    /// Rung when events were taken from a queue that is full.
+    emptied: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<flymq_event>,
+    lines: usize,
+    /// Lines of the log that were dropped.
+    dropped: u64,
+    bell: Option<Bell>,
+    woken: bool,
+    closed: bool,
+    served: Option<JoinHandle<()>>,
+}
+
+/// A descriptor that is readable while there is something to take.
+struct Bell {
+    inner: UnixStream,
+    outer: UnixStream,
+    rung: bool,
+}
+
+impl Bell {
+    fn new() -> std::io::Result<Self> {
+        let (inner, outer) = UnixStream::pair()?;
+        inner.set_nonblocking(true)?;
+        outer.set_nonblocking(true)?;
+        Ok(Self { inner, outer, rung: false })
+    }
+
+    fn set(&mut self, ring: bool) {
+        if ring && !self.rung {
+            // One byte always fits into an empty pair.
+            self.rung = matches!((&self.inner).write(&[1]), Ok(1));
+        } else if !ring && self.rung {
+            let mut byte = [0];
+            while let Err(e) = (&self.outer).read(&mut byte)
+                && e.kind() == ErrorKind::Interrupted
+            {}
+            self.rung = false;
+        }
+    }
+}
+
+impl State {
+    fn has_news(&self) -> bool {
+        !self.events.is_empty() || self.woken || self.closed
+    }
+
+    fn ring(&mut self) {
+        let news = self.has_news();
+        if let Some(bell) = &mut self.bell {
+            bell.set(news);
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorCode::Closed, "poll", "the queue is closed")
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds events. Returns false if the queue is closed.
+    pub fn push(&self, events: impl IntoIterator<Item = flymq_event>) -> bool {
+        let mut state = self.state();
+        if state.closed {
+            return false;
+        }
+        state.events.extend(events);
+        state.ring();
+        drop(state);
+        self.filled.notify_all();
+        true
+    }
+
+    /// Adds a line of the log, if there is room.
+    pub fn push_line(&self, line: flymq_event) {
+        let mut state = self.state();
+        if state.lines >= MAX_LINES {
+            state.dropped += 1;
+            return;
+        }
+        state.lines += 1;
+        drop(state);
+        self.push([line]);
+    }
+
+    /// How many lines of the log were dropped since this was asked.
+    pub fn take_dropped(&self) -> u64 {
+        std::mem::take(&mut self.state().dropped)
+    }
+
+    /// Waits until the queue may take more events: for the thread that serves it, but not for an
+    /// application that has to poll by itself.
+    pub async fn admit(&self) -> Result<()> {
+        loop {
+            let emptied = self.emptied.notified();
+            {
+                let state = self.state();
+                if state.events.len() < FULL || state.closed {
+                    return Ok(());
+                }
+                let waits = state.served.as_ref().is_some_and(|s| !is_current(s));
+                if !waits {
+                    let message = format!("{FULL} events wait to be taken from the queue");
+                    return Err(Error::new(ErrorCode::BufferFull, "send", message));
+                }
+            }
+            emptied.await;
+        }
+    }
+
+    /// Takes events once there are any: none when the time is up, or someone has woken the queue.
+    fn take(&self, max: usize, timeout_ms: i64) -> Result<Vec<flymq_event>> {
+        let deadline = Instant::now().checked_add(patience(timeout_ms));
+        let mut state = self.state();
+        while !state.has_news() {
+            let Some(deadline) = deadline else {
+                state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Vec::new());
+            }
+            let waited = self.filled.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.closed {
+            return Err(closed());
+        }
+        state.woken = false;
+        let count = max.min(state.events.len());
+        let taken: Vec<_> = state.events.drain(..count).collect();
+        state.lines -= taken.iter().filter(|event| event.is_log()).count();
+        state.ring();
+        drop(state);
+        self.emptied.notify_waiters();
+        Ok(taken)
+    }
+
+    /// Takes no more events, forgets those that wait, and ends the thread that serves it.
+    fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let forgotten = std::mem::take(&mut state.events);
+        state.ring();
+        let serving = state.served.take();
+        drop(state);
+        drop(forgotten);
+        self.filled.notify_all();
+        self.emptied.notify_waiters();
+        if let Some(thread) = serving.filter(|thread| !is_current(thread)) {
+            // It ends after the callback that it is in; a panic there has been caught.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn is_current(thread: &JoinHandle<()>) -> bool {
+    thread.thread().id() == thread::current().id()
+}
+
+impl Drop for flymq_queue {
+    fn drop(&mut self) {
+        if let Ok(Some(queue)) = self.0.take() {
+            queue.close();
+        }
+    }
+}
+
+/// Makes an event queue.
+///
+/// The caller frees it with flymq_queue_free(). Producers and consumers made with it may outlive it:
+/// what they have to tell is lost then.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_queue_new(
+    queue: Option<&mut MaybeUninit<*mut flymq_queue>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make(queue, error, || {
+        let state = Mutex::default();
+        let queue = Queue { state, filled: Condvar::new(), emptied: Notify::new() };
+        Ok(flymq_queue(Handle::new("queue", queue)))
+    })
+}
+
+/// Events that flymq_poll() has taken from a queue. It never changes; any thread may read it.
+pub struct flymq_events(Vec<flymq_event>);
+
+/// Waits for events and takes at most `max` of them, at least 1. `timeout_ms` is in milliseconds: 0
+/// does not wait, a negative one waits for ever. Gives NULL, without an error, when the time is up
+/// or flymq_wake() was called.
+///
+/// The caller frees the events with flymq_events_free(). Any number of threads may poll.
+///
+/// Errors: CLOSED, also while it waits; INVALID_ARGUMENT while a thread serves the queue.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_poll(
+    queue: Option<&flymq_queue>,
+    max: usize,
+    timeout_ms: i64,
+    events: Option<&mut MaybeUninit<*mut flymq_events>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::make_some(events, error, || {
+        let queue = flymq_queue::get(queue)?;
+        if queue.state().served.is_some() {
+            return Err(invalid("a thread serves this queue"));
+        }
+        let taken = queue.take(max.max(1), timeout_ms)?;
+        Ok((!taken.is_empty()).then_some(flymq_events(taken)))
+    })
+}
+
+/// How many events there are. 0 for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_events_count(events: Option<&flymq_events>) -> usize {
+    boundary::get(0, || Some(events?.0.len()))
+}
+
+/// An event, counted from 0; it lives until flymq_events_free(). NULL for one that there is not.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_events_get(
+    events: Option<&flymq_events>,
+    index: usize,
+) -> *const flymq_event {
+    boundary::get(std::ptr::null(), || Some(std::ptr::from_ref(events?.0.get(index)?)))
+}
+
+/// Frees events. That also says that the application is done with what a consumer brought: it then
+/// goes on, and gives partitions up that it is to give up. NULL is harmless.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_events_free(events: Option<Box<flymq_events>>) {
+    boundary::free(events);
+}
+
+/// Has one flymq_poll() that waits, or else the next one, return without events.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_wake(
+    queue: Option<&flymq_queue>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let queue = flymq_queue::get(queue)?;
+        let mut state = queue.state();
+        state.woken = true;
+        state.ring();
+        drop(state);
+        queue.filled.notify_all();
+        Ok(())
+    })
+}
+
+/// A file descriptor that is readable while flymq_poll() would return at once: for poll(), epoll,
+/// libuv and their like. Only wait for it: do not read, write or close it. It lives as long as the
+/// queue.
+///
+/// Errors: INTERNAL if the operating system gives no descriptor.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_queue_fd(
+    queue: Option<&flymq_queue>,
+    fd: Option<&mut MaybeUninit<i32>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let queue = flymq_queue::get(queue)?;
+        let mut state = queue.state();
+        if state.bell.is_none() {
+            let bell = Bell::new().map_err(|e| {
+                Error::new(ErrorCode::Internal, "fd", format!("cannot open a descriptor: {e}"))
+            })?;
+            state.bell = Some(bell);
+            state.ring();
+        }
+        put(fd, state.bell.as_ref().map_or(-1, |bell| bell.outer.as_raw_fd()));
+        Ok(())
+    })
+}
+
+/// What is called for an event, with the `context` that was given along. The event is borrowed: it
+/// lives until the function returns. It must return, and neither throw nor jump out.
+pub type flymq_event_fn =
+    Option<unsafe extern "C" fn(context: *mut c_void, event: *const flymq_event)>;
+
+/// What is called once a `context` is not needed any more. May be NULL.
+pub type flymq_drop_fn = Option<unsafe extern "C" fn(context: *mut c_void)>;
+
+/// A function of the application, with what it wants to be given.
+pub struct Callback {
+    function: unsafe extern "C" fn(*mut c_void, *const flymq_event),
+    context: usize,
+    drop: flymq_drop_fn,
+}
+
+impl Callback {
+    /// None without a function.
+    pub fn new(
+        function: flymq_event_fn,
+        context: *mut c_void,
+        drop: flymq_drop_fn,
+    ) -> Option<Self> {
+        Some(Self { function: function?, context: context as usize, drop })
+    }
+
+    pub fn tell(&self, event: &flymq_event) {
+        // SAFETY: who registered the function said that it may be called with this context.
+        unsafe { (self.function)(self.context as *mut c_void, event) }
+    }
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        if let Some(drop) = self.drop {
+            // SAFETY: as above, and this is the last use of the context.
+            unsafe { drop(self.context as *mut c_void) }
+        }
+    }
+}
+
+/// Starts a thread that takes the events and calls `function` with `context` for each, one after the
+/// other, until the queue is closed. Then it calls `drop_context`, if that is not NULL, once.
+///
+/// The thread has all signals blocked. The function may call everything of this library; if it waits
+/// for long, other events wait too.
+///
+/// Errors: INVALID_ARGUMENT without a function, or if a thread serves the queue already; then
+/// `drop_context` is not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_queue_serve(
+    queue: Option<&flymq_queue>,
+    function: flymq_event_fn,
+    context: *mut c_void,
+    drop_context: flymq_drop_fn,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let queue = flymq_queue::get(queue)?;
+        let mut state = queue.state();
+        if state.served.is_some() {
+            return Err(invalid("a thread serves this queue already"));
+        }
+        given(function.as_ref(), "function")?;
+        let served = queue.clone();
+        let context = context as usize;
+        let serve = move || {
+            let callback = Callback::new(function, context as *mut c_void, drop_context);
+            block_signals();
+            while let Ok(events) = served.take(AT_A_TIME, -1) {
+                for event in &events {
+                    callback.iter().for_each(|callback| callback.tell(event));
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("flymq-events".to_owned()).spawn(serve);
+        state.served = Some(thread.map_err(|e| {
+            Error::new(ErrorCode::Internal, "serve", format!("cannot start a thread: {e}"))
+        })?);
+        Ok(())
+    })
+}
+
+/// Closes a queue: events that wait are forgotten, a flymq_poll() that waits returns CLOSED, and a
+/// thread that serves the queue ends, which is waited for unless this is that thread. Harmless when
+/// closed.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_queue_close(
+    queue: Option<&flymq_queue>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        if let Some(queue) = given(queue, "queue")?.0.take()? {
+            queue.close();
+        }
+        Ok(())
+    })
+}
+
+/// Closes a queue, and frees it. No other call with it may be under way. NULL is harmless.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_queue_free(queue: Option<Box<flymq_queue>>) {
+    boundary::free(queue);
+}
