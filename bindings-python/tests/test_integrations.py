@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import DEADLINE
+from helpers import DEADLINE, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,3 +32,19 @@ def test_examples_run(name: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"{EXAMPLES[name]}\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "needs"),
+    [("otel", "opentelemetry"), ("faststream", "faststream"), ("taskiq", "taskiq")],
+)
+def test_what_is_not_installed_is_named(module: str, needs: str) -> None:
+    code = f"""
+import sys
+sys.modules["{needs}"] = None
+try:
+    import flymq.{module}
+except ImportError as error:
+    print(error)
+"""
+    assert f"pip install flymq[{module}]" in run(code)
