@@ -23,8 +23,8 @@
 //! | [`step`] | calls that take several steps, of the core and of Python |
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
-//! | [`logging`] | what the core logs → `logging` |
 //! | [`fork`] | which process this is |
+//! | [`logging`] | what the core logs → `logging` |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Each class that waits has one for asyncio beside it. What they do is written once, as functions of

@@ -177,8 +177,11 @@ impl Queue {
         {
             return queue;
         }
-        let queue =
-            Self { generation: fork::generation(), state: Mutex::default(), changed: Condvar::new() };
+        let queue = Self {
+            generation: fork::generation(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
         let queue = Box::into_raw(Box::new(queue));
         match QUEUE.compare_exchange(known, queue, SeqCst, SeqCst) {
             // SAFETY: it was leaked just now.

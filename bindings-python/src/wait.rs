@@ -36,11 +36,15 @@ impl Host {
         self.0.handle().spawn(future)
     }
 
-    /// Looks once whether the future is ready.
-    pub fn poll_once<F: Future + ?Sized>(&self, future: Pin<&mut F>) -> PyResult<Poll<F::Output>> {
+    /// Looks once whether the future is ready; the waker tells when to look again.
+    pub fn poll_once<F: Future + ?Sized>(
+        &self,
+        future: Pin<&mut F>,
+        waker: &Waker,
+    ) -> PyResult<Poll<F::Output>> {
         guarded(|| {
             let _context = self.0.handle().enter();
-            Ok(future.poll(&mut Context::from_waker(Waker::noop())))
+            Ok(future.poll(&mut Context::from_waker(waker)))
         })
     }
 
@@ -65,7 +69,7 @@ impl Host {
         future: impl Future<Output = Result<T, E>> + Send,
     ) -> PyResult<T> {
         let mut future = pin!(future);
-        match self.poll_once(future.as_mut())? {
+        match self.poll_once(future.as_mut(), Waker::noop())? {
             Poll::Ready(result) => result.map_err(|error| error.into().into()),
             Poll::Pending => self.wait(py, future),
         }

@@ -165,10 +165,10 @@ impl<R: Resource> AsyncHandle<R> {
         let this = self.clone();
         Call::new(name, move |py| {
             let Served { core, host } = this.get(py)?;
-            let finish = op.finish;
+            let (finish, is_quick) = (op.finish, op.is_quick);
             let then = |py: Python<'_>, outcome| Ok(Step::Return(value(py, finish(py, outcome)?)?));
             let (work, then) = ((op.call)(core), Box::new(then));
-            Ok(Step::Core { host, work, is_quick: false, then })
+            Ok(Step::Core { host, work, is_quick, then })
         })
     }
 
