@@ -119,6 +119,15 @@ else
     skip "security" "there is no openssl to make certificates"
 fi
 
+# ThreadSanitizer sees the program's side alone: the library is not built for it, and what it does among its own
+# threads is left out.
+
+raced() { # NAME
+    compile "$1" "$out/$1-raced" -fsanitize=thread &&
+        TSAN_OPTIONS=ignore_noninstrumented_modules=1 limited "$out/$1-raced"
+}
+for name in producer threads; do check "$name under ThreadSanitizer" raced "$name"; done
+
 # The same without sanitizers under valgrind, which also sees what the library itself does.
 
 grinded() { # NAME

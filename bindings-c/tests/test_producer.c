@@ -167,7 +167,9 @@ static void events_are_called_back(World world) {
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_poll(queue, 1, 0, &events, &error));
     flymq_producer *producer;
     OK(flymq_producer_new(world.client, NULL, queue, &producer, &error));
+    pthread_mutex_lock(&counts.lock);
     counts.again = producer;
+    pthread_mutex_unlock(&counts.lock);
     for (int i = 0; i < RECORDS; i++) {
         OK(flymq_producer_send(producer, "called", NULL, 0, "x", 1, NULL, &error));
     }
