@@ -119,8 +119,12 @@ static void others_end_a_wait(void) {
     CHECK(pthread_create(&thread, NULL, wake_later, queue) == 0);
     OK(flymq_poll(queue, 1, -1, &events, &error));
     CHECK(events == NULL && pthread_join(thread, NULL) == 0);
+    int fd;
+    OK(flymq_queue_fd(queue, &fd, &error));
     CHECK(pthread_create(&thread, NULL, close_later, queue) == 0);
     FAILS(FLYMQ_ERROR_CLOSED, flymq_poll(queue, 1, -1, &events, &error));
+    /* Whoever waits for the descriptor learns of it too: that stays until the queue is freed. */
+    CHECK(readable(fd));
     CHECK(pthread_join(thread, NULL) == 0);
     flymq_queue_free(queue);
 }
