@@ -11,6 +11,9 @@ PYTHON ?= python3
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 PYTEST_ARGS ?=
+MAVEN ?= mvn --batch-mode --quiet
+# A newer JDK to run the Java tests on too, if there is one.
+NEWER_JDK ?= $(lastword $(sort $(wildcard /usr/lib/jvm/*-2[1-9]-*)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
@@ -26,7 +29,11 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python test-c python reference install-c bench bench-python chaos fuzz clean need-rust need-python
+# The library in the profile of `cargo test`, and a Python to exchange records with.
+JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
+
+.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python chaos fuzz \
+	clean need-rust need-python need-java
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +41,7 @@ help: ## List the targets
 demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
 	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
 
-test: test-rust test-supply test-python test-c ## Run all tests
+test: test-rust test-supply test-python test-c test-java ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -62,6 +69,14 @@ test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and No
 install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
 
+test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
+	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
+		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
+
+java: | need-rust need-java ## Build the Java modules into the local Maven repository
+	cd bindings-java && $(MAVEN) -DskipTests install
+
 python: dist/.wheel ## Build the Python wheel into dist/
 
 reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
@@ -81,7 +96,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist
+	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/java/target examples/kotlin/target
 
 # Files.
 
@@ -94,6 +109,7 @@ $(VENV)/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 dist/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 	rm -rf dist/flymq-*.whl
 	$(BIN)/maturin build --release --manifest-path bindings-python/Cargo.toml --out dist
+	@[ $$(stat -c %s dist/flymq-*.whl) -le 12582912 ] || { echo "the wheel is larger than 12 MiB" >&2; exit 1; }
 	touch $@
 
 $(RELEASED)/.wheel: dist/.wheel
@@ -131,3 +147,8 @@ need-python:
 		{ echo "install Python 3.11 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || \
 		{ echo "install Python's venv module (Debian: apt-get install python3-venv): tools go into .venv" >&2; exit 1; }
+
+need-java:
+	@javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' || \
+		{ echo "install a JDK of version 17 or later (Debian: apt-get install openjdk-17-jdk-headless): the Java modules need it" >&2; exit 1; }
+	@command -v mvn > /dev/null || { echo "install Maven (Debian: apt-get install maven): it builds the Java modules" >&2; exit 1; }
