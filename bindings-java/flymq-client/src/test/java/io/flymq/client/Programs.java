@@ -21,6 +21,9 @@ final class Programs {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(options);
+    if (Runtime.version().feature() >= 22) {
+      command.add("--enable-native-access=ALL-UNNAMED");
+    }
     command.add("-Dflymq.root=" + Fixtures.ROOT);
     command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=off");
     command.addAll(
