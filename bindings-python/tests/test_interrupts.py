@@ -122,7 +122,7 @@ print("done", flush=True)
 
 # What never waits for a broker.
 AT_ONCE = {
-    "FlyMQClient": {"close", "metrics"},
+    "FlyMQClient": {"addresses", "close", "metrics"},
     "FlyMQClientPool": {"borrowed", "close", "size"},
     "Producer": set(),
     "Delivery": {"add_done_callback", "done", "topic"},

@@ -1,0 +1,3 @@
+/** Tests with a broker: {@link io.flymq.spring.test.EmbeddedFlyMQ}. */
+@org.jspecify.annotations.NullMarked
+package io.flymq.spring.test;

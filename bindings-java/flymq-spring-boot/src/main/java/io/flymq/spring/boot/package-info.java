@@ -1,0 +1,3 @@
+/** The auto-configuration of Spring Boot, and its properties. */
+@org.jspecify.annotations.NullMarked
+package io.flymq.spring.boot;

@@ -1,0 +1,3 @@
+/** Sending and receiving with Reactor. */
+@org.jspecify.annotations.NullMarked
+package io.flymq.spring.reactive;
