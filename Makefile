@@ -32,14 +32,17 @@ PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 # The library in the profile of `cargo test`, and a Python to exchange records with.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
 
-.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python chaos fuzz \
+.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
+demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights through the broker and check every figure
 	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl .,flymq-client,../examples/java install
+	cd examples/java && $(MAVEN) -Dexec.executable=java \
+		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
 test: test-rust test-supply test-python test-c test-java ## Run all tests
 
@@ -87,6 +90,12 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
+
+bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_ARGS: -Dfsync=true …)
+	cargo build --release -p flymq-cli
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
+		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
+	bench/java/run.sh $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
