@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     if not scenarios:
         sys.exit("bench.py: no scenario has such a name")
     results: dict[str, Any] = {
-        "command": f"make bench-python BENCH_ARGS='{' '.join(arguments)}'".replace(" BENCH_ARGS=''", ""),
+        "command": _command(arguments),
         "machine": machine.describe(options.data_dir),
         "runs": options.runs,
         "seconds": QUICK_SECONDS if options.quick else SECONDS,
@@ -75,6 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
     parser.add_argument("--docs", type=Path, help="replace the table in this page")
     return parser
+
+
+def _command(arguments: list[str]) -> str:
+    """The command, without where its results go, which the Makefile says."""
+    words = list(arguments)
+    for option in ("--json", "--docs"):
+        if option in words:
+            at = words.index(option)
+            del words[at : at + 2]
+    return f"make bench-python BENCH_ARGS='{' '.join(words)}'" if words else "make bench-python"
 
 
 def _wanted(name: str, parts: list[str]) -> bool:
