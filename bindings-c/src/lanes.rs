@@ -91,13 +91,16 @@ impl Lane {
                 // The first may have to be waited for; then others are done with it.
                 let first = &mut self.waiting[0].0;
                 let _ = poll_fn(|context| Pin::new(&mut *first).poll(context)).await;
-                self.queue.push(std::iter::from_fn(|| {
+                // Taken out of here first: a queue that is closed takes none.
+                let done = std::iter::from_fn(|| {
                     let (delivery, tag) = self.waiting.front()?;
-                    let event =
-                        flymq_event::delivery(*tag, self.topic.clone(), delivery.try_result()?);
+                    let result = delivery.try_result()?;
+                    let event = flymq_event::delivery(*tag, self.topic.clone(), result);
                     self.waiting.pop_front();
                     Some(event)
-                }));
+                });
+                let done: Vec<_> = done.collect();
+                self.queue.push(done);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::asyncio;
 use crate::handle::{Handle, Resource};
 
 /// How long closing may take when the program ends, or Ctrl-C leaves a `with` block.
@@ -50,6 +51,7 @@ pub fn close_all(py: Python<'_>) -> PyResult<()> {
         let left = deadline.saturating_duration_since(Instant::now());
         result = result.and(open.close(py, left));
     }
+    asyncio::stop_all(py);
     result
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flymq_core::{Compression, Isolation, Record, StartOffset};
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMapping, PyMemoryView, PyString};
+use pyo3::types::{PyBytes, PyMapping, PyMemoryView, PyString};
 
 /// Bytes-like, or a string taken as UTF-8. Copied: Python may change or free its own.
 pub struct Data(pub Bytes);
@@ -21,18 +22,29 @@ impl<'py> FromPyObject<'_, 'py> for Data {
         if let Ok(text) = value.cast::<PyString>() {
             return Ok(Self(Bytes::copy_from_slice(text.to_str()?.as_bytes())));
         }
-        if let Ok(array) = value.cast::<PyByteArray>() {
-            return Ok(Self(array.to_vec().into()));
-        }
-        // The stable ABI of 3.10 has no buffer protocol; a memoryview's `tobytes` does the same.
-        let Ok(view) = PyMemoryView::from(&value) else {
+        let Ok(buffer) = PyUntypedBuffer::get(&value) else {
             return Err(PyTypeError::new_err(format!(
                 "expected bytes, a bytes-like object or str, not {}",
                 value.get_type().name()?
             )));
         };
-        let bytes = view.call_method0("tobytes")?;
-        Ok(Self(Bytes::copy_from_slice(bytes.cast::<PyBytes>()?.as_bytes())))
+        if !buffer.is_c_contiguous() {
+            // A view of a part, such as every second byte.
+            let bytes = PyMemoryView::from(&value)?.call_method0("tobytes")?;
+            return Ok(Self(Bytes::copy_from_slice(bytes.cast::<PyBytes>()?.as_bytes())));
+        }
+        let mut copy = Vec::with_capacity(buffer.len_bytes());
+        // SAFETY: a contiguous buffer has that many bytes from there on as long as it is held, the
+        // copy has room for them, and nothing runs meanwhile that could change them.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                buffer.buf_ptr().cast::<u8>(),
+                copy.as_mut_ptr(),
+                buffer.len_bytes(),
+            );
+            copy.set_len(buffer.len_bytes());
+        }
+        Ok(Self(copy.into()))
     }
 }
 
@@ -83,36 +95,17 @@ impl<'py> FromPyObject<'_, 'py> for Seconds {
     }
 }
 
-/// An iterable of (key, data) pairs.
-pub struct Records(pub Vec<Record>);
-
-impl<'py> FromPyObject<'_, 'py> for Records {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let mut records = Vec::with_capacity(value.len().unwrap_or_default());
-        for (index, pair) in value.try_iter()?.enumerate() {
-            let (key, data) = pair?.extract::<(Option<Data>, Option<Data>)>().map_err(|error| {
-                let why = error.value(value.py());
-                PyTypeError::new_err(format!("record {index} is not a (key, data) pair: {why}"))
-            })?;
-            records.push(record(data, key, None, None, None));
-        }
-        Ok(Self(records))
-    }
-}
-
 /// A record of the core.
 pub fn record(
-    data: Option<Data>,
-    key: Option<Data>,
+    value: Option<Bytes>,
+    key: Option<Bytes>,
     headers: Option<Headers>,
     partition: Option<u32>,
     timestamp: Option<i64>,
 ) -> Record {
-    let mut record = data.map_or_else(Record::default, |data| Record::new(data.0));
+    let mut record = value.map_or_else(Record::default, Record::new);
     if let Some(key) = key {
-        record = record.key(key.0);
+        record = record.key(key);
     }
     if let Some(headers) = headers {
         record = record.headers(headers.0);

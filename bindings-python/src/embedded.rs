@@ -12,14 +12,13 @@ use flymq_broker::{
 use flymq_core::Password;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 use tempfile::TempDir;
 
-use crate::at_exit::patience_after;
+use crate::context::blocking_context;
 use crate::convert::Data;
-use crate::handle::{Handle, Resource};
+use crate::handle::{Handle, Resource, Served};
 use crate::tls;
-use crate::wait::{Host, in_time};
+use crate::wait::{Failure, Host, in_time};
 
 /// Threads that serve all connections.
 const THREADS: usize = 2;
@@ -45,10 +44,8 @@ pub struct EmbeddedBroker {
 }
 
 /// What there is of a broker until it is closed.
-struct Running {
-    parts: Mutex<Option<Parts>>,
-    host: Host,
-}
+#[derive(Clone)]
+struct Running(Arc<Mutex<Option<Parts>>>);
 
 struct Parts {
     broker: Broker,
@@ -129,11 +126,11 @@ impl EmbeddedBroker {
             auth: users.map(auth),
             ..Config::default()
         };
-        let host = Host::new(THREADS)?;
+        let host = Arc::new(Host::new(THREADS)?);
         let broker = host.wait(py, Broker::start(config))?;
         let address = broker.local_addr();
-        let parts = Mutex::new(Some(Parts { broker, temporary }));
-        Ok(Self { address, data_dir, handle: Handle::new(Running { parts, host }) })
+        let core = Running(Arc::new(Mutex::new(Some(Parts { broker, temporary }))));
+        Ok(Self { address, data_dir, handle: Handle::new(Served { core, host }) })
     }
 
     /// Where clients connect to, as "host:port".
@@ -159,40 +156,25 @@ impl EmbeddedBroker {
         self.handle.close(py, None)
     }
 
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    #[pyo3(signature = (exc_type=None, exc_value=None, traceback=None))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        exc_type: Option<&Bound<'_, PyType>>,
-        exc_value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        let _ = (exc_value, traceback);
-        self.handle.close(py, patience_after(exc_type)?)
-    }
-
     fn __repr__(&self) -> String {
         format!("EmbeddedBroker(address='{}', data_dir={:?})", self.address, self.data_dir)
     }
 }
 
+blocking_context!(EmbeddedBroker);
+
 impl Resource for Running {
     const NAME: &'static str = "broker";
 
-    fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        let Some(parts) = self.parts.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(());
-        };
+    async fn close(self, timeout: Option<Duration>) -> Result<(), Failure> {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(parts) = parts else { return Ok(()) };
         // A task of its own, so that it goes on where a signal ends the wait for it.
-        let done = self.host.spawn(async move {
+        let done = tokio::spawn(async move {
             parts.broker.shutdown().await;
             // Removes the temporary folder.
             drop(parts.temporary);
         });
-        self.host.wait(py, in_time(timeout, "close", done))
+        in_time(timeout, "close", done).await
     }
 }

@@ -14,10 +14,41 @@ pub fn from_entry(code: ErrorCode, message: &str) -> PyErr {
     raise(code as u16, code.name(), message, code.is_retriable(), code.hint())
 }
 
+/// The exception for something that is closed.
+pub fn closed(name: &str) -> PyErr {
+    from_entry(ErrorCode::Closed, &format!("the {name} is closed"))
+}
+
 /// The exception for something from before a fork.
 pub fn forked(name: &str) -> PyErr {
     let message = format!("the {name} was made before a fork and cannot be used in the child");
     exception(|py| py.import("flymq.errors")?.getattr("ForkError")?.call1((message,)))
+}
+
+/// The exception for what a serializer or deserializer raised; with `place`, a record's partition and
+/// offset.
+pub fn serialization(
+    py: Python<'_>,
+    message: &str,
+    topic: &str,
+    place: Option<(u32, u64)>,
+    cause: PyErr,
+) -> PyErr {
+    let error = from_entry(ErrorCode::Serialization, message);
+    let value = error.value(py);
+    let set = || {
+        value.setattr("topic", topic)?;
+        if let Some((partition, offset)) = place {
+            value.setattr("partition", partition)?;
+            value.setattr("offset", offset)?;
+        }
+        Ok(())
+    };
+    if let Err(unset) = set() {
+        return unset;
+    }
+    error.set_cause(py, Some(cause));
+    error
 }
 
 fn raise(code: u16, name: &str, message: &str, retriable: bool, hint: &str) -> PyErr {

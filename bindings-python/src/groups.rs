@@ -1,4 +1,4 @@
-//! Groups from outside, and partitions as Python has them.
+//! Partitions, and what is known of groups: the named tuples of `flymq.groups`.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,6 @@ use flymq_core::{GroupOffset, MemberDescription, TopicPartition};
 use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-use crate::client::FlyMQClient;
-use crate::convert::Start;
 
 /// A tuple of one of the named types of `flymq.groups`.
 fn named<'py>(
@@ -19,26 +16,39 @@ fn named<'py>(
     py.import("flymq.groups")?.getattr(kind)?.call1(fields)
 }
 
-/// A `TopicPartition` of Python.
-pub fn partition<'py>(py: Python<'py>, slot: &TopicPartition) -> PyResult<Bound<'py, PyAny>> {
+fn partition<'py>(py: Python<'py>, slot: &TopicPartition) -> PyResult<Bound<'py, PyAny>> {
     named(py, "TopicPartition", (&*slot.topic, slot.partition))
 }
 
 /// A list of `TopicPartition`s.
-pub fn partitions<'py>(
-    py: Python<'py>,
-    slots: &[TopicPartition],
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    slots.iter().map(|slot| partition(py, slot)).collect()
+pub struct Partitions(pub Vec<TopicPartition>);
+
+impl<'py> IntoPyObject<'py> for Partitions {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let slots = self.0.iter().map(|slot| partition(py, slot)).collect::<PyResult<Vec<_>>>()?;
+        slots.into_pyobject(py)
+    }
 }
 
 /// Committed offsets by `TopicPartition`.
-pub fn offsets<'py>(py: Python<'py>, offsets: &[GroupOffset]) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    for offset in offsets {
-        dict.set_item(partition(py, &offset.topic_partition())?, offset.offset)?;
+pub struct Offsets(pub Vec<GroupOffset>);
+
+impl<'py> IntoPyObject<'py> for Offsets {
+    type Target = PyDict;
+    type Output = Bound<'py, PyDict>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let dict = PyDict::new(py);
+        for offset in self.0 {
+            dict.set_item(partition(py, &offset.topic_partition())?, offset.offset)?;
+        }
+        Ok(dict)
     }
-    Ok(dict)
 }
 
 /// Offsets by (topic, partition), each the last one processed.
@@ -51,88 +61,63 @@ pub fn processed(offsets: ByPartition) -> impl Iterator<Item = GroupOffset> {
         .map(|((topic, partition), offset)| GroupOffset::new(topic, partition, offset))
 }
 
-fn member<'py>(py: Python<'py>, member: &MemberDescription) -> PyResult<Bound<'py, PyAny>> {
+/// A `GroupListing`.
+pub struct Listing(pub flymq_core::GroupListing);
+
+impl<'py> IntoPyObject<'py> for Listing {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let Self(group) = self;
+        named(py, "GroupListing", (group.group, group.state.to_string(), group.members))
+    }
+}
+
+/// A `GroupDescription`.
+pub struct Description(pub flymq_core::GroupDescription);
+
+impl<'py> IntoPyObject<'py> for Description {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let Self(group) = self;
+        let state = group.state.to_string();
+        let members =
+            group.members.into_iter().map(|m| member(py, m)).collect::<PyResult<Vec<_>>>()?;
+        let fields = (group.group, state, group.generation, group.assignor, members);
+        named(py, "GroupDescription", fields)
+    }
+}
+
+fn member(py: Python<'_>, member: MemberDescription) -> PyResult<Bound<'_, PyAny>> {
     let fields = (
-        &member.member_id,
-        &member.instance_id,
-        &member.client_id,
-        &member.address,
+        member.member_id,
+        member.instance_id,
+        member.client_id,
+        member.address,
         member.generation,
-        &member.topics,
-        &member.pattern,
-        partitions(py, &member.assignment)?,
-        partitions(py, &member.target)?,
+        member.topics,
+        member.pattern,
+        Partitions(member.assignment),
+        Partitions(member.target),
     );
     named(py, "MemberDescription", fields)
 }
 
-#[pymethods]
-impl FlyMQClient {
-    /// Return the groups that have members or committed offsets, by name, as GroupListing.
-    fn list_groups<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let this = self.connected()?;
-        let groups = this.host.wait(py, this.client.list_groups())?;
-        let listing = |g: flymq_core::GroupListing| {
-            named(py, "GroupListing", (g.group, g.state.to_string(), g.members))
-        };
-        groups.into_iter().map(listing).collect()
-    }
+/// A `PartitionLag`.
+pub struct Lag(pub flymq_core::PartitionLag);
 
-    /// Return a group and its members as GroupDescription, or raise UnknownGroupError.
-    fn describe_group<'py>(&self, py: Python<'py>, group: &str) -> PyResult<Bound<'py, PyAny>> {
-        let this = self.connected()?;
-        let found = this.host.wait(py, this.client.describe_group(group))?;
-        let members: Vec<_> =
-            found.members.iter().map(|m| member(py, m)).collect::<PyResult<_>>()?;
-        let state = found.state.to_string();
-        let fields = (found.group, state, found.generation, found.assignor, members);
-        named(py, "GroupDescription", fields)
-    }
+impl<'py> IntoPyObject<'py> for Lag {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
 
-    /// Delete a group that has no members, with its offsets. Raises UnknownGroupError, or
-    /// GroupNotEmptyError while it has members.
-    fn delete_group(&self, py: Python<'_>, group: &str) -> PyResult<()> {
-        let this = self.connected()?;
-        this.host.wait(py, this.client.delete_group(group))
-    }
-
-    /// Return all that a group has committed: TopicPartition → the last offset processed, −1 for
-    /// none. Empty for a group that is not known.
-    fn group_offsets<'py>(&self, py: Python<'py>, group: &str) -> PyResult<Bound<'py, PyDict>> {
-        let this = self.connected()?;
-        let found = this.host.wait(py, this.client.group_offsets(group))?;
-        offsets(py, &found)
-    }
-
-    /// Have a group that has no members go on somewhere else in a topic: in all of its partitions,
-    /// or in these. Return what is committed now, as `group_offsets` does.
-    ///
-    /// `to` is "earliest", "latest", the offset to go on at, or a datetime for the first record of
-    /// that time or later. Raises GroupNotEmptyError while the group has members, and
-    /// OffsetOutOfRangeError for an offset that is not in the log.
-    #[pyo3(signature = (group, topic, to, partitions=None))]
-    fn reset_group_offsets<'py>(
-        &self,
-        py: Python<'py>,
-        group: &str,
-        topic: &str,
-        to: Start,
-        partitions: Option<Vec<u32>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let this = self.connected()?;
-        let reset = this.client.reset_group_offsets(group, topic, partitions.as_deref(), to.0);
-        let now = this.host.wait(py, reset)?;
-        offsets(py, &now)
-    }
-
-    /// Return how far a group is behind, as PartitionLag, in every partition that it has committed
-    /// or a member holds.
-    fn group_lag<'py>(&self, py: Python<'py>, group: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let this = self.connected()?;
-        let lags = this.host.wait(py, this.client.group_lag(group))?;
-        let lag = |l: flymq_core::PartitionLag| {
-            named(py, "PartitionLag", (l.topic, l.partition, l.committed, l.end, l.lag))
-        };
-        lags.into_iter().map(lag).collect()
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let Self(lag) = self;
+        named(py, "PartitionLag", (lag.topic, lag.partition, lag.committed, lag.end, lag.lag))
     }
 }

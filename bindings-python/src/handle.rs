@@ -1,30 +1,56 @@
 //! What stands behind a Python object: something that can be closed, and that only the process
 //! which made it may touch.
 
+use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flymq_core::ErrorCode;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 
 use crate::at_exit;
 use crate::errors;
+use crate::fork;
+use crate::op::Op;
+use crate::wait::{Failure, Host};
 
-/// Something with threads, locks or sockets behind it.
-pub trait Resource: Send + Sync + 'static {
+/// Something of the core that Python has an object for. Cheap to clone: each call has its own. It does
+/// not hold the threads that serve it, since the last clone may go on one of them.
+pub trait Resource: Clone + Send + Sync + 'static {
     /// What a user calls it.
     const NAME: &'static str;
 
     /// Closes it, waiting for what is under way no longer than `timeout`, or, without one, as long
     /// as the core thinks right.
-    fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()>;
+    fn close(
+        self,
+        timeout: Option<Duration>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
+}
+
+/// A resource, dropped before the threads that serve it.
+#[derive(Clone)]
+pub struct Served<R> {
+    pub core: R,
+    pub host: Arc<Host>,
+}
+
+/// How a resource is made: on which threads, and when that is done.
+pub type Making<R> = (Arc<Host>, BoxFuture<'static, Result<R, Failure>>);
+
+/// What Python wants made. May be made more than once, since making may fail.
+pub trait Blueprint: Send + Sync + 'static {
+    type Resource: Resource;
+
+    fn make(&self, py: Python<'_>) -> PyResult<Making<Self::Resource>>;
 }
 
 /// A value that only the process which made it may touch. In a forked child its threads are gone
 /// and its locks may be held for ever, so there it is neither used (`ForkError`) nor dropped.
 pub struct ProcessBound<T> {
-    pid: u32,
+    generation: u32,
     name: &'static str,
     value: ManuallyDrop<T>,
 }
@@ -32,7 +58,7 @@ pub struct ProcessBound<T> {
 impl<T> ProcessBound<T> {
     /// Binds the value to this process.
     pub fn new(name: &'static str, value: T) -> Self {
-        Self { pid: std::process::id(), name, value: ManuallyDrop::new(value) }
+        Self { generation: fork::generation(), name, value: ManuallyDrop::new(value) }
     }
 
     /// The value, in the process that made it.
@@ -40,8 +66,8 @@ impl<T> ProcessBound<T> {
         if self.is_home() { Ok(&self.value) } else { Err(errors::forked(self.name)) }
     }
 
-    fn is_home(&self) -> bool {
-        self.pid == std::process::id()
+    pub fn is_home(&self) -> bool {
+        self.generation == fork::generation()
     }
 }
 
@@ -54,40 +80,100 @@ impl<T> Drop for ProcessBound<T> {
     }
 }
 
-/// A resource until it is closed. Each call takes a reference for as long as it lasts, so that
-/// `close` frees nothing under it.
+/// A resource until it is closed. Each call takes a clone for as long as it lasts, so that `close`
+/// frees nothing under it.
 ///
 /// The mutex is locked only for moments and never across a call of Python.
-pub struct Handle<T: Resource>(ProcessBound<Mutex<Option<Arc<T>>>>);
+pub struct Handle<R: Resource>(ProcessBound<Mutex<Option<Served<R>>>>);
 
-impl<T: Resource> Handle<T> {
+impl<R: Resource> Handle<R> {
     /// A handle that is closed at interpreter exit, if it still is open then.
-    pub fn new(resource: T) -> Arc<Self> {
-        let open = Mutex::new(Some(Arc::new(resource)));
-        let handle = Arc::new(Self(ProcessBound::new(T::NAME, open)));
+    pub fn new(resource: Served<R>) -> Arc<Self> {
+        let handle = Arc::new(Self(ProcessBound::new(R::NAME, Mutex::new(Some(resource)))));
         at_exit::register(&handle);
         handle
     }
 
+    /// Waits until the resource is made.
+    pub fn make(py: Python<'_>, blueprint: &impl Blueprint<Resource = R>) -> PyResult<Arc<Self>> {
+        let (host, making) = blueprint.make(py)?;
+        let core = host.wait(py, making)?;
+        Ok(Self::new(Served { core, host }))
+    }
+
     /// The resource, for one call.
-    pub fn get(&self) -> PyResult<Arc<T>> {
-        let closed =
-            || errors::from_entry(ErrorCode::Closed, &format!("the {} is closed", T::NAME));
-        self.peek()?.ok_or_else(closed)
+    pub fn get(&self) -> PyResult<Served<R>> {
+        self.peek()?.ok_or_else(|| errors::closed(R::NAME))
     }
 
     /// The resource, if it is open.
-    pub fn peek(&self) -> PyResult<Option<Arc<T>>> {
+    pub fn peek(&self) -> PyResult<Option<Served<R>>> {
         Ok(self.lock()?.clone())
+    }
+
+    /// Waits for a call.
+    pub fn wait<T: Send, E: Send + Into<Failure>, F: Future<Output = Result<T, E>> + Send>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(R) -> F,
+    ) -> PyResult<T> {
+        let Served { core, host } = self.get()?;
+        host.wait(py, call(core))
+    }
+
+    /// As [`wait`](Self::wait), but keeps the GIL if the answer is there at once.
+    pub fn wait_unless_ready<T: Send, E: Send + Into<Failure>, F>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(R) -> F,
+    ) -> PyResult<T>
+    where
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let Served { core, host } = self.get()?;
+        host.wait_unless_ready(py, call(core))
+    }
+
+    /// Waits for a call that was prepared.
+    pub fn run<T>(&self, py: Python<'_>, op: Op<R, T>) -> PyResult<T> {
+        let Served { core, host } = self.get()?;
+        let outcome = host.wait(py, (op.call)(core).map(Ok::<_, Failure>))?;
+        (op.finish)(py, outcome)
+    }
+
+    /// Waits for a call that opens something, served by the same threads.
+    pub fn wait_open<T: Send, E: Send + Into<Failure>, F>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(R) -> F,
+    ) -> PyResult<Served<T>>
+    where
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let Served { core, host } = self.get()?;
+        let core = host.wait_unless_ready(py, call(core))?;
+        Ok(Served { core, host })
+    }
+
+    /// Makes a call that needs no waiting.
+    pub fn with<T, E: Into<Failure>>(
+        &self,
+        _py: Python<'_>,
+        call: impl FnOnce(R) -> Result<T, E>,
+    ) -> PyResult<T> {
+        call(self.get()?.core).map_err(|error| error.into().into())
     }
 
     /// Closes the resource; harmless when closed.
     pub fn close(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<()> {
-        self.forget()?.map_or(Ok(()), |resource| resource.close(py, timeout))
+        match self.forget()? {
+            Some(Served { core, host }) => host.wait(py, core.close(timeout)),
+            None => Ok(()),
+        }
     }
 
     /// The resource, if it is open, from now on closed for everyone else.
-    pub fn forget(&self) -> PyResult<Option<Arc<T>>> {
+    pub fn forget(&self) -> PyResult<Option<Served<R>>> {
         Ok(self.lock()?.take())
     }
 
@@ -96,7 +182,42 @@ impl<T: Resource> Handle<T> {
         self.0.is_home()
     }
 
-    fn lock(&self) -> PyResult<MutexGuard<'_, Option<Arc<T>>>> {
+    fn lock(&self) -> PyResult<MutexGuard<'_, Option<Served<R>>>> {
         Ok(self.0.get()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Something that is only waited for, and needs no closing.
+pub struct Waiter<T>(ProcessBound<Served<T>>);
+
+impl<T: Clone> Waiter<T> {
+    pub fn new(name: &'static str, awaited: Served<T>) -> Self {
+        Self(ProcessBound::new(name, awaited))
+    }
+
+    pub fn get(&self) -> PyResult<Served<T>> {
+        self.0.get().cloned()
+    }
+
+    /// Waits, with the GIL if the answer is there at once.
+    pub fn wait_unless_ready<V: Send, E: Send + Into<Failure>, F>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(T) -> F,
+    ) -> PyResult<V>
+    where
+        F: Future<Output = Result<V, E>> + Send,
+    {
+        let Served { core, host } = self.get()?;
+        host.wait_unless_ready(py, call(core))
+    }
+
+    /// Makes a call that needs no waiting.
+    pub fn with<V, E: Into<Failure>>(
+        &self,
+        _py: Python<'_>,
+        call: impl FnOnce(T) -> Result<V, E>,
+    ) -> PyResult<V> {
+        call(self.get()?.core).map_err(|error| error.into().into())
     }
 }

@@ -1,8 +1,9 @@
 //! Waiting for the core: GIL released, signals answered, panics caught.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -33,6 +34,14 @@ impl Host {
         self.0.handle().spawn(future)
     }
 
+    /// Looks once whether the future is ready.
+    pub fn poll_once<F: Future + ?Sized>(&self, future: Pin<&mut F>) -> PyResult<Poll<F::Output>> {
+        guarded(|| {
+            let _context = self.0.handle().enter();
+            Ok(future.poll(&mut Context::from_waker(Waker::noop())))
+        })
+    }
+
     /// Waits for the future with the GIL released. A signal handler that raises, as that of Ctrl-C
     /// does, ends the wait with its exception and drops the future.
     pub fn wait<T: Send, E: Send + Into<Failure>>(
@@ -53,11 +62,7 @@ impl Host {
         future: impl Future<Output = Result<T, E>> + Send,
     ) -> PyResult<T> {
         let mut future = pin!(future);
-        let first = guarded(|| {
-            let _context = self.0.handle().enter();
-            Ok(future.as_mut().poll(&mut Context::from_waker(Waker::noop())))
-        })?;
-        match first {
+        match self.poll_once(future.as_mut())? {
             Poll::Ready(result) => result.map_err(|error| error.into().into()),
             Poll::Pending => self.wait(py, future),
         }
@@ -89,6 +94,13 @@ impl From<Error> for Failure {
     }
 }
 
+/// What was wrong with an argument.
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Self {
+        Self(Box::new(|| error))
+    }
+}
+
 impl From<flymq_broker::ProtocolError> for Failure {
     fn from(error: flymq_broker::ProtocolError) -> Self {
         Self(Box::new(move || errors::from_entry(error.code, &error.message)))
@@ -109,14 +121,17 @@ impl From<Failure> for PyErr {
 
 /// Turns a panic into `PanicError`.
 pub fn guarded<T>(call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("panic");
-        Err(errors::from_entry(ErrorCode::Panic, message))
-    })
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+/// The `PanicError` for what a panic carries.
+pub fn panicked(panic: &(dyn Any + Send)) -> PyErr {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic");
+    errors::from_entry(ErrorCode::Panic, message)
 }
 
 fn check_signals() -> PyResult<()> {

@@ -19,19 +19,12 @@ _HEADER = 7
 DEADLINE = 30.0
 
 
-def naming(argument: str) -> str | None:
-    """What `pytest.raises` is to match for an error that names the argument.
-
-    The name is a note on the exception, and there are notes from Python 3.11 on.
-    """
-    return f"'{argument}'" if sys.version_info >= (3, 11) else None
-
-
 @contextmanager
 def script(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Another interpreter that runs the code; gone at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -46,10 +39,10 @@ def script(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def run(code: str, *arguments: str) -> str:
+def run(code: str, *arguments: str, deadline: float = DEADLINE) -> str:
     """The output of the code in another interpreter; it must end well and in time."""
     with script(code, *arguments) as process:
-        output, errors = process.communicate(timeout=DEADLINE)
+        output, errors = process.communicate(timeout=deadline)
         assert process.returncode == 0, errors
         return output
 
@@ -67,12 +60,17 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._listener]
         self._seen: set[int] = set()
+        self._silent = broker is None
         self._changed = threading.Condition()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def fall_silent(self) -> None:
+        """From now on note what clients ask for, and pass nothing on."""
+        self._silent = True
 
     def wait_for(self, *opcodes: int) -> None:
         """Return once a client has asked for one of the operations; for anything if none."""
@@ -111,7 +109,7 @@ class Proxy:
         try:
             while header := _exactly(client, _HEADER):
                 payload = _exactly(client, int.from_bytes(header[3:], "big"))
-                if broker is not None and header[2] != self._withhold:
+                if broker is not None and header[2] != self._withhold and not self._silent:
                     broker.sendall(header + payload)
                 with self._changed:
                     self._seen.add(header[2])

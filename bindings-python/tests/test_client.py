@@ -154,6 +154,17 @@ def test_the_address_comes_from_the_environment(
         client.ping()
 
 
+def test_connect_takes_addresses_and_urls(broker: flymq.EmbeddedBroker) -> None:
+    with flymq.connect(broker.address) as client:
+        client.ping()
+    url = f"flymq://127.0.0.1:1,{broker.address}/?client_id=billing&connect_timeout_ms=5000"
+    with flymq.connect(url, request_timeout=5) as client:
+        assert isinstance(client, FlyMQClient)
+        client.ping()
+    with pytest.raises(flymq.InvalidArgumentError, match="client_id"):
+        flymq.connect(f"flymq://{broker.address}/?clientid=billing")
+
+
 def test_several_addresses_need_only_one_broker(broker: flymq.EmbeddedBroker) -> None:
     with FlyMQClient(f"127.0.0.1:1,{broker.address}") as client:
         client.ping()

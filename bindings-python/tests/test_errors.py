@@ -14,7 +14,6 @@ from typing import Any
 import flymq
 import pytest
 from flymq import FlyMQClient, _native, errors
-from helpers import naming
 
 
 def leaves() -> list[type[flymq.FlyMQError]]:
@@ -117,15 +116,15 @@ def test_the_brokers_refusals(
 def test_wrong_types_name_the_argument(
     client: FlyMQClient, call: Callable[[Any], Any], argument: str
 ) -> None:
-    with pytest.raises(TypeError, match=naming(argument)):
+    with pytest.raises(TypeError, match=f"'{argument}'"):
         call(client)
 
 
 def test_wrong_values_name_the_argument(client: FlyMQClient) -> None:
-    with pytest.raises(ValueError, match=naming("max_wait")):
+    with pytest.raises(ValueError, match="'max_wait'"):
         client.fetch("t", 0, max_wait=-1)
     with pytest.raises(ValueError, match="isolation"):
-        client.fetch("t", 0, isolation="dirty")  # type: ignore[arg-type]
+        client.fetch("t", 0, isolation="dirty")  # type: ignore[call-overload]
     with pytest.raises(OverflowError):
         client.consume("t", -1)
 

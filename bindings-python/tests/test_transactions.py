@@ -10,7 +10,7 @@ from collections.abc import Callable
 import flymq
 import pytest
 from flymq import Consumer, FlyMQClient, TopicPartition, TransactionalProducer
-from helpers import DEADLINE, naming
+from helpers import DEADLINE
 
 _ids = itertools.count()
 
@@ -164,7 +164,7 @@ def test_offsets_are_stored_with_the_records(
             txn.produce(cooked, first.value)
             txn.send_offsets(consumer, {slot: first.offset})
         assert client.group_offsets(name) == {slot: 3}
-        with pytest.raises(TypeError, match=naming("consumer")):
+        with pytest.raises(TypeError, match="'consumer'"):
             producer.transaction().send_offsets("consumer")  # type: ignore[arg-type]
     assert values(client, cooked) == [b"0", b"1", b"2", b"3"]
 

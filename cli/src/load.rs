@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flymq_core::{
-    Client, Compression, Config, Error, Isolation, NewTopic, OnUndecryptable, Record, StartOffset,
+    Client, Compression, Config, Error, Isolation, NewTopic, OnUnreadable, Record, StartOffset,
 };
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc;
@@ -207,7 +207,7 @@ pub async fn consume(
             follow: false,
             isolation: Isolation::default(),
             fetch_bytes,
-            on_undecryptable: OnUndecryptable::default(),
+            on_undecryptable: OnUnreadable::default(),
         };
         let client = connected[index].clone();
         tasks.spawn(async move {

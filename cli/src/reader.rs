@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use flymq_core::{
-    Client, Consumer, Error, ErrorCode, Isolation, Message, OffsetReset, OffsetSpec,
-    OnUndecryptable, StartOffset,
+    Client, Consumer, Error, ErrorCode, Isolation, Message, OffsetReset, OffsetSpec, OnUnreadable,
+    StartOffset,
 };
 
 /// How long to wait for records before looking whether anything is wrong.
@@ -21,7 +21,7 @@ pub struct Selection {
     pub isolation: Isolation,
     /// How many bytes to ask for at a time.
     pub fetch_bytes: u32,
-    pub on_undecryptable: OnUndecryptable,
+    pub on_undecryptable: OnUnreadable,
 }
 
 pub struct Reader {

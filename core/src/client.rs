@@ -425,6 +425,11 @@ impl Client {
         })
     }
 
+    /// The brokers that it was told of, as `host:port`.
+    pub fn addresses(&self) -> &[String] {
+        &self.core.router.config().bootstrap
+    }
+
     /// What was counted up to now.
     pub fn metrics(&self) -> MetricsSnapshot {
         self.core.metrics.snapshot()

@@ -47,10 +47,10 @@ pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
 pub use config::{Config, Mechanism};
 pub use consumer::{
-    Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, Rebalance,
-    SharedConsumer, StartOffset,
+    Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, OnUnreadable,
+    Rebalance, SharedConsumer, StartOffset,
 };
-pub use encryption::{Encryption, EncryptionKey, KeyProvider, Keyring, OnUndecryptable};
+pub use encryption::{Encryption, EncryptionKey, KeyProvider, Keyring};
 pub use error::{Error, Result};
 pub use flymq_auth::Password;
 pub use flymq_protocol::ErrorCode;

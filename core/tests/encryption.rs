@@ -27,7 +27,7 @@ fn values(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|m| std::str::from_utf8(m.value.as_deref().unwrap()).unwrap()).collect()
 }
 
-async fn consumer(client: &Client, topic: &str, policy: OnUndecryptable) -> Consumer {
+async fn consumer(client: &Client, topic: &str, policy: OnUnreadable) -> Consumer {
     let consumer = client.consumer().on_undecryptable(policy).build();
     consumer.assign([(topic.to_owned(), 0, StartOffset::Earliest)]).await.unwrap();
     consumer
@@ -48,7 +48,7 @@ async fn what_is_stored_is_sealed_and_every_way_of_reading_opens_it() {
     assert_eq!(raw.consume("t", 0, 0).await.unwrap().unwrap(), stored[0]);
 
     let fetched = client.fetch("t", 0, 0, FetchOptions::default()).await.unwrap();
-    let mut reader = consumer(&client, "t", OnUndecryptable::Error).await;
+    let mut reader = consumer(&client, "t", OnUnreadable::Error).await;
     assert_eq!(take(&mut reader, 2).await, fetched);
     assert_eq!(client.consume("t", 0, 0).await.unwrap().unwrap(), fetched[0]);
     assert_eq!(fetched[0].value.as_deref(), Some(&b"secret"[..]));
@@ -105,7 +105,7 @@ async fn an_error_stops_the_partition_until_a_seek() {
     client.produce("t", Record::new("1")).await.unwrap();
     stranger.produce_batch("t", ["2", "3"].map(Record::new)).await.unwrap();
 
-    let mut reader = consumer(&stranger, "t", OnUndecryptable::default()).await;
+    let mut reader = consumer(&stranger, "t", OnUnreadable::default()).await;
     assert_eq!(values(&take(&mut reader, 1).await), ["0"]);
     let error = reader.poll(10, SOON).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::UnknownEncryptionKey));
@@ -128,7 +128,7 @@ async fn skipped_records_are_counted() {
     client.produce_batch("t", ["0", "1"].map(Record::new)).await.unwrap();
     stranger.produce("t", Record::new("2")).await.unwrap();
     client.produce("t", Record::new("3")).await.unwrap();
-    let mut reader = consumer(&stranger, "t", OnUndecryptable::Skip).await;
+    let mut reader = consumer(&stranger, "t", OnUnreadable::Skip).await;
     assert_eq!(values(&take(&mut reader, 1).await), ["2"]);
     while reader.position("t", 0).unwrap() < 4 {
         assert_eq!(reader.poll(10, Duration::from_millis(50)).await.unwrap(), []);
@@ -150,7 +150,7 @@ async fn dead_letters_are_stored_unchanged_before_reading_goes_on() {
         .unwrap();
     reading.produce("t", Record::new("mine")).await.unwrap();
 
-    let policy = OnUndecryptable::DeadLetter { topic: None };
+    let policy = OnUnreadable::DeadLetter { topic: None };
     let mut reader = consumer(&reading, "t", policy).await;
     let error = reader.poll(10, SOON).await.unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::UnknownTopic));
@@ -187,7 +187,7 @@ async fn dead_letters_go_to_the_topic_that_is_named() {
     let stranger = Client::with_config(config(&address)).await.unwrap();
     stranger.create_topic(NewTopic::new("unread")).await.unwrap();
     client.produce_batch("t", ["0", "1", "2"].map(Record::new)).await.unwrap();
-    let policy = OnUndecryptable::DeadLetter { topic: Some("unread".to_owned()) };
+    let policy = OnUnreadable::DeadLetter { topic: Some("unread".to_owned()) };
     let mut reader = consumer(&stranger, "t", policy).await;
     while reader.position("t", 0).unwrap() < 3 {
         assert_eq!(reader.poll(10, Duration::from_millis(100)).await.unwrap(), []);
@@ -207,7 +207,7 @@ async fn keys_are_rotated_while_traffic_runs() {
     let (writer, raw) = clients(&address, &writing).await;
     let (reader, _) = clients(&address, &reading).await;
     let reading_all = tokio::spawn(async move {
-        let mut consumer = consumer(&reader, "t", OnUndecryptable::Error).await;
+        let mut consumer = consumer(&reader, "t", OnUnreadable::Error).await;
         take(&mut consumer, 1000).await
     });
     for number in 0..1000u32 {
@@ -293,7 +293,7 @@ async fn what_stops_a_member_is_not_committed() {
     stranger.produce("t", Record::new("plain")).await.unwrap();
     client.produce("t", Record::new("secret")).await.unwrap();
 
-    for (policy, processed) in [(OnUndecryptable::Error, 0), (OnUndecryptable::Skip, 1)] {
+    for (policy, processed) in [(OnUnreadable::Error, 0), (OnUnreadable::Skip, 1)] {
         let mut member = stranger.consumer().group("g").on_undecryptable(policy).build();
         member.subscribe(["t"]).unwrap();
         if processed == 0 {

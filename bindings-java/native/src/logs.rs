@@ -61,7 +61,8 @@ fn line(out: &mut Out, level: Level, target: &str, text: &str) {
     };
     // flymq_core::link::router → io.flymq.core.link.router
     let logger = target.replace("::", ".");
-    let logger = match logger.strip_prefix("flymq_") {
+    let ours = logger.strip_prefix("flymq_").or_else(|| logger.strip_prefix("flymq."));
+    let logger = match ours {
         Some(ours) => format!("io.flymq.{ours}"),
         None => format!("io.flymq.native.{logger}"),
     };

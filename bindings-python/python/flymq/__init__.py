@@ -2,7 +2,7 @@
 
     import flymq
 
-    with flymq.EmbeddedBroker() as broker, flymq.FlyMQClient(broker.address) as client:
+    with flymq.EmbeddedBroker() as broker, flymq.connect(broker.address) as client:
         client.create_topic("greetings")
         offset = client.produce("greetings", "hello", key="en")
         message = client.consume("greetings", offset)
@@ -14,6 +14,14 @@ bytes.
 """
 
 from flymq._native import (
+    AsyncCommit,
+    AsyncConsumer,
+    AsyncDelivery,
+    AsyncFlyMQClient,
+    AsyncFlyMQClientPool,
+    AsyncProducer,
+    AsyncTransaction,
+    AsyncTransactionalProducer,
     Commit,
     Consumer,
     Delivery,
@@ -30,6 +38,7 @@ from flymq._native import (
     TransactionalProducer,
     __version__,
 )
+from flymq.connection import ClientOptions, connect
 from flymq.errors import (
     AuthFailedError,
     AuthRequiredError,
@@ -106,14 +115,35 @@ from flymq.groups import (
     PartitionLag,
     TopicPartition,
 )
+from flymq.serializers import (
+    BytesSerde,
+    Deserializer,
+    JsonSerde,
+    MessagePackSerde,
+    PydanticSerde,
+    Serde,
+    Serializer,
+    StrSerde,
+    TopicSerde,
+)
 
 __all__ = [
+    "AsyncCommit",
+    "AsyncConsumer",
+    "AsyncDelivery",
+    "AsyncFlyMQClient",
+    "AsyncFlyMQClientPool",
+    "AsyncProducer",
+    "AsyncTransaction",
+    "AsyncTransactionalProducer",
     "AuthFailedError",
     "AuthRequiredError",
     "BadMagicError",
     "BrokerError",
     "BufferFullError",
+    "BytesSerde",
     "ClientError",
+    "ClientOptions",
     "ClosedError",
     "Commit",
     "ConnectFailedError",
@@ -122,6 +152,7 @@ __all__ = [
     "CorruptBatchError",
     "DecryptionFailedError",
     "Delivery",
+    "Deserializer",
     "EmbeddedBroker",
     "FlyMQClient",
     "FlyMQClientPool",
@@ -144,11 +175,13 @@ __all__ = [
     "InvalidRequestError",
     "InvalidTopicNameError",
     "InvalidTxnStateError",
+    "JsonSerde",
     "Keyring",
     "LogError",
     "MalformedPayloadError",
     "MemberDescription",
     "Message",
+    "MessagePackSerde",
     "NotAuthorizedError",
     "OffsetOutOfRangeError",
     "OutOfOrderSequenceError",
@@ -159,15 +192,19 @@ __all__ = [
     "Producer",
     "ProducerFencedError",
     "ProtocolError",
+    "PydanticSerde",
     "RecordMetadata",
     "RecordTooLargeError",
     "RequestTimeoutError",
+    "Serde",
     "SerializationError",
+    "Serializer",
     "SessionError",
     "ShuttingDownError",
     "StaleGenerationError",
     "StorageFailedError",
     "StorageFullError",
+    "StrSerde",
     "TlsFailedError",
     "TlsRequiredError",
     "TooManyConnectionsError",
@@ -175,6 +212,7 @@ __all__ = [
     "TopicError",
     "TopicExistsError",
     "TopicPartition",
+    "TopicSerde",
     "Transaction",
     "TransactionError",
     "TransactionalProducer",
@@ -191,8 +229,9 @@ __all__ = [
     "UnsupportedCodecError",
     "UnsupportedMechanismError",
     "UnsupportedOperationError",
-    "UserExistsError",
     "UnsupportedVersionError",
+    "UserExistsError",
     "WaitInterruptedError",
     "__version__",
+    "connect",
 ]

@@ -64,8 +64,7 @@ class FlyMQError(Exception):
         return f"{text}; {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {"code": self.code, "name": self.name, "retriable": self.retriable}
-        return type(self), (self.message,), {**state, "hint": self.hint}
+        return type(self), (self.message,), vars(self).copy()
 
 
 class ProtocolError(FlyMQError):
@@ -308,7 +307,17 @@ class InvalidArgumentError(ClientError, ValueError, code=904, name="INVALID_ARGU
 
 
 class SerializationError(ClientError, code=905, name="SERIALIZATION"):
-    """A value could not be turned into bytes, or back."""
+    """A value could not be turned into bytes, or back. The cause is what the serializer raised.
+
+    Attributes:
+        topic: The topic.
+        partition: The partition of a record that was read; None for one that was to be sent.
+        offset: Its offset; None for a record that was to be sent.
+    """
+
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
 
 
 class BufferFullError(ClientError, code=906, name="BUFFER_FULL", retriable=True):

@@ -1,60 +1,65 @@
-//! `Commit`.
+//! `Commit` and `AsyncCommit`.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-
-use flymq_core::Error;
+use flymq_python_macros::mirrored;
+use futures_util::FutureExt;
+use futures_util::future::Shared;
 use pyo3::prelude::*;
 
-use crate::client::Connected;
+use crate::asyncio::Call;
 use crate::convert::Seconds;
-use crate::handle::ProcessBound;
-use crate::wait::in_time;
+use crate::handle::{Served, Waiter};
+use crate::wait::{Failure, in_time};
 
 /// A commit on its way, returned by `Consumer.commit_async`. It goes on whether or not this is kept.
 #[pyclass(module = "flymq", frozen, weakref)]
-pub struct Commit(ProcessBound<(Mutex<State>, Arc<Connected>)>);
-
-enum State {
-    UnderWay(flymq_core::Commit),
-    Done(Result<(), Error>),
-}
-
-impl State {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let State::UnderWay(commit) = self
-            && let Poll::Ready(result) = Pin::new(commit).poll(context)
-        {
-            *self = State::Done(result);
-        }
-        match self {
-            State::UnderWay(_) => Poll::Pending,
-            State::Done(result) => Poll::Ready(result.clone()),
-        }
-    }
+pub struct Commit {
+    handle: Waiter<Storing>,
 }
 
 impl Commit {
-    pub fn new(commit: flymq_core::Commit, client: Arc<Connected>) -> Self {
-        Self(ProcessBound::new("commit", (Mutex::new(State::UnderWay(commit)), client)))
+    pub fn opened(commit: Served<flymq_core::Commit>) -> Self {
+        Self { handle: Storing::waiter(commit) }
+    }
+}
+
+/// `Commit` for asyncio, returned by `AsyncConsumer.commit_async`: awaiting it is awaiting its
+/// `result()`. It goes on whether or not this is kept or awaited.
+#[pyclass(module = "flymq", frozen, weakref)]
+pub struct AsyncCommit {
+    handle: Waiter<Storing>,
+}
+
+impl AsyncCommit {
+    pub fn opened(_py: Python<'_>, commit: Served<flymq_core::Commit>) -> PyResult<Self> {
+        Ok(Self { handle: Storing::waiter(commit) })
+    }
+}
+
+/// A commit of the core, for any number of those who wait.
+#[derive(Clone)]
+struct Storing(Shared<flymq_core::Commit>);
+
+impl Storing {
+    fn waiter(commit: Served<flymq_core::Commit>) -> Waiter<Self> {
+        let Served { core, host } = commit;
+        Waiter::new("commit", Served { core: Self(core.shared()), host })
+    }
+}
+
+#[mirrored(Commit, AsyncCommit)]
+impl Storing {
+    /// Wait until the offsets are stored. Raises why they could not be, or RequestTimeoutError after
+    /// `timeout` seconds, if one is given.
+    #[quick]
+    #[pyo3(signature = (timeout=None))]
+    async fn result(self, timeout: Option<Seconds>) -> Result<(), Failure> {
+        in_time(timeout.map(|s| s.0), "result", self.0).await
     }
 }
 
 #[pymethods]
-impl Commit {
-    /// Wait until the offsets are stored. Raises why they could not be, or RequestTimeoutError after
-    /// `timeout` seconds, if one is given.
-    #[pyo3(signature = (timeout=None))]
-    fn result(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (state, client) = self.0.get()?;
-        // Of several threads that wait, only the last is woken at once; the others look again soon.
-        let stored = poll_fn(|context| lock(state).poll(context));
-        client.host.wait_unless_ready(py, in_time(timeout.map(|s| s.0), "result", stored))
+impl AsyncCommit {
+    fn __await__(&self) -> Call {
+        self.result(None)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,38 +1,52 @@
-//! `Consumer`.
+//! Consumers, blocking and for asyncio.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`options`] | what they are given |
+//! | [`hooks`] | what they call: callbacks of rebalances, deserializers |
+//! | [`reading`] | the consumer of the core behind them |
+//! | [`polling`] | polling and giving partitions up, with callbacks |
+//! | [`batches`] | polling in a loop |
+//! | [`calls`] | all other calls |
+//! | [`commit`] | `Commit` |
 
+mod batches;
+mod calls;
 mod commit;
+mod hooks;
 mod options;
+mod polling;
 mod reading;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
-use flymq_core::{
-    Event, GroupOffset, GroupOffsets, Message as CoreMessage, Rebalance, StartOffset,
-    TopicPartition,
-};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use flymq_core::GroupOffsets;
+use flymq_python_macros::mirrored;
+use futures_util::FutureExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::asyncio::{self, AsyncHandle, Call};
 use crate::at_exit::patience_after;
-use crate::client::Through;
-use crate::convert::{Seconds, Start};
-use crate::groups::{self, ByPartition};
-use crate::handle::Handle;
-use crate::messages::Message;
+use crate::client::{Base, Through};
+use crate::convert::Seconds;
+use crate::handle::{Blueprint, Handle, Making, Served};
+use crate::serdes::{Deserializer, Deserializers};
 use crate::wait::Failure;
-pub use commit::Commit;
-use options::{Options, Topics};
-use reading::Reading;
+use batches::{AsyncBatches, Batches};
+pub use commit::{AsyncCommit, Commit};
+use hooks::Hooks;
+use options::{Configure, Options, Subscription, Topics};
+use polling::{Consuming, Wanted};
+use reading::{Poller, Reading};
 
 /// How many messages `poll` returns unless told otherwise.
 const MAX_RECORDS: usize = 500;
 /// How long `poll` waits unless told otherwise.
 const POLL_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an iteration waits before it looks around.
-const ITERATION: Duration = Duration::from_secs(60);
 
 /// Reads topics: together with the other members of a group, or partitions of its own choice.
 ///
@@ -59,6 +73,12 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// "error" (the default), "skip", or "dead_letter" to send it on to the topic with ".dlq" behind its
 /// name. `instance_id` is a name that outlives restarts, so that a quick restart moves no partition.
 ///
+/// `key_deserializer` and `value_deserializer` make keys and values of bytes, see `flymq.serializers`.
+/// `on_undeserializable` says what to do about a message with which they fail, as `on_undecryptable` does.
+/// With "error" the messages before it are returned first; then SerializationError is raised, once, and its
+/// partition is read no further. The position stays at the message: `seek` past it to go on without it, or
+/// to it to try again.
+///
 /// The consumer has to be asked for messages every `max_poll_interval` seconds (300), or others get its
 /// partitions; they also do `session_timeout` seconds (45) after it was last heard of.
 /// `rebalance_timeout` (60) is how long it may take to give partitions up. `max_wait` (0.5), `min_bytes`
@@ -68,21 +88,117 @@ const ITERATION: Duration = Duration::from_secs(60);
 /// TopicPartition, on the thread that polls: for new partitions, of which nothing was returned yet;
 /// for those about to be given up, whose offsets may still be committed; and for those that others may
 /// have by now. What they raise, the call of the consumer raises.
-#[pyclass(module = "flymq", frozen, weakref)]
+#[pyclass(module = "flymq", frozen, weakref, generic)]
 pub struct Consumer {
     handle: Arc<Handle<Reading>>,
-    assigned: Option<Py<PyAny>>,
-    revoked: Option<Py<PyAny>>,
-    lost: Option<Py<PyAny>>,
+    hooks: Hooks,
 }
 
-#[pymethods]
 impl Consumer {
+    fn open(py: Python<'_>, (plan, hooks): (Plan, Hooks)) -> PyResult<Self> {
+        Ok(Self { handle: Handle::make(py, &plan)?, hooks })
+    }
+}
+
+impl Consuming for Consumer {
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    fn served(&self, _py: Python<'_>) -> PyResult<Served<Reading>> {
+        self.handle.get()
+    }
+
+    fn peek(&self, _py: Python<'_>) -> PyResult<Option<Served<Reading>>> {
+        self.handle.peek()
+    }
+
+    fn forget(&self) -> PyResult<()> {
+        self.handle.forget().map(drop)
+    }
+
+    fn poller(_py: Python<'_>) -> PyResult<Poller> {
+        Ok(Poller::Thread(thread::current().id()))
+    }
+}
+
+/// `Consumer` for asyncio: its methods, awaited, and an asynchronous iterator over messages.
+///
+///     async with flymq.AsyncConsumer(client, "orders", group="billing") as consumer:
+///         async for message in consumer:
+///             print(message.key, message.value)
+///
+/// `client` is an AsyncFlyMQClient, or an address as it takes it; the other options are those of
+/// Consumer. Constructing connects nothing: `async with` or `await consumer.connect()` does.
+///
+/// As with Consumer a message is processed once the consumer is asked for the next one, and what the block
+/// was processing when it was left by an exception, or because its task was cancelled, is not. Messages
+/// that a cancelled `poll` did not return come again.
+///
+/// `on_assigned`, `on_revoked` and `on_lost` may be plain or asynchronous functions; they run on the event
+/// loop, in the task that polls.
+#[pyclass(module = "flymq", frozen, weakref, generic)]
+pub struct AsyncConsumer {
+    handle: Arc<AsyncHandle<Reading>>,
+    hooks: Hooks,
+}
+
+impl AsyncConsumer {
+    fn unconnected((plan, hooks): (Plan, Hooks)) -> Self {
+        Self { handle: AsyncHandle::unconnected(plan), hooks }
+    }
+}
+
+impl Consuming for AsyncConsumer {
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    fn served(&self, py: Python<'_>) -> PyResult<Served<Reading>> {
+        self.handle.get(py)
+    }
+
+    fn peek(&self, py: Python<'_>) -> PyResult<Option<Served<Reading>>> {
+        self.handle.peek(py)
+    }
+
+    fn forget(&self) -> PyResult<()> {
+        self.handle.forget().map(drop)
+    }
+
+    fn poller(py: Python<'_>) -> PyResult<Poller> {
+        asyncio::current_task(py).map(Poller::Task)
+    }
+}
+
+/// A consumer that is yet to be made.
+struct Plan {
+    base: Base,
+    configure: Configure,
+    subscription: Option<Subscription>,
+}
+
+impl Blueprint for Plan {
+    type Resource = Reading;
+
+    fn make(&self, py: Python<'_>) -> PyResult<Making<Reading>> {
+        let (host, connecting) = self.base.make(py)?;
+        let (configure, subscription) = (self.configure.clone(), self.subscription.clone());
+        let making = async move {
+            let consumer = configure(connecting.await?.client.consumer()).build();
+            subscription.map_or(Ok(()), |wanted| wanted.apply(&consumer))?;
+            Ok(Reading::new(consumer))
+        };
+        Ok((host, making.boxed()))
+    }
+}
+
+#[mirrored(Consumer, AsyncConsumer)]
+impl Plan {
     #[new]
-    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None))]
+    #[pyo3(signature = (client=None, topics=None, *, group=None, pattern=None, auto_commit=true, auto_commit_interval=None, auto_offset_reset=None, isolation=None, assignor=None, on_undecryptable=None, on_undeserializable=None, instance_id=None, max_poll_interval=None, session_timeout=None, rebalance_timeout=None, max_wait=None, min_bytes=None, fetch_bytes=None, prefetch_bytes=None, on_assigned=None, on_revoked=None, on_lost=None, key_deserializer=None, value_deserializer=None))]
     fn new(
-        py: Python<'_>,
-        client: Option<Through<'_>>,
+        client: Option<Through>,
         topics: Option<Topics>,
         group: Option<String>,
         pattern: Option<String>,
@@ -92,6 +208,7 @@ impl Consumer {
         isolation: Option<&str>,
         assignor: Option<&str>,
         on_undecryptable: Option<&str>,
+        on_undeserializable: Option<&str>,
         instance_id: Option<String>,
         max_poll_interval: Option<Seconds>,
         session_timeout: Option<Seconds>,
@@ -103,7 +220,9 @@ impl Consumer {
         on_assigned: Option<Py<PyAny>>,
         on_revoked: Option<Py<PyAny>>,
         on_lost: Option<Py<PyAny>>,
-    ) -> PyResult<Self> {
+        key_deserializer: Option<Deserializer>,
+        value_deserializer: Option<Deserializer>,
+    ) -> PyResult<(Self, Hooks)> {
         let options = Options {
             group,
             auto_commit,
@@ -112,6 +231,7 @@ impl Consumer {
             isolation,
             assignor,
             on_undecryptable,
+            on_undeserializable,
             instance_id,
             max_poll_interval,
             session_timeout,
@@ -121,77 +241,27 @@ impl Consumer {
             fetch_bytes,
             prefetch_bytes,
         };
-        let subscription = options::subscription(topics, pattern)?;
-        let client = Through::connected(client, py)?;
-        let builder = options.apply(client.client.consumer())?;
-        let consumer = client.host.wait(py, async {
-            let consumer = builder.build();
-            subscription.map_or(Ok(()), |wanted| wanted.apply(&consumer)).map(|()| consumer)
-        })?;
-        let handle = Handle::new(Reading::new(consumer, client));
-        Ok(Self { handle, assigned: on_assigned, revoked: on_revoked, lost: on_lost })
+        let plan = Self {
+            base: Base::new(client)?,
+            configure: options.configure()?,
+            subscription: options::subscription(topics, pattern)?,
+        };
+        let hooks = Hooks {
+            deserializers: Deserializers { key: key_deserializer, value: value_deserializer },
+            raised: Mutex::default(),
+            assigned: on_assigned,
+            revoked: on_revoked,
+            lost: on_lost,
+        };
+        Ok((plan, hooks))
     }
+}
 
-    /// Read these topics, or those that match a pattern, together with the group's other members, and
-    /// no others. Joining goes on in the background, and while `poll` is called.
-    #[pyo3(signature = (topics=None, *, pattern=None))]
-    fn subscribe(
-        &self,
-        py: Python<'_>,
-        topics: Option<Topics>,
-        pattern: Option<String>,
-    ) -> PyResult<()> {
-        let wanted = options::subscription(topics, pattern)?
-            .ok_or_else(|| PyValueError::new_err("name topics, or a pattern"))?;
-        let this = self.handle.get()?;
-        this.client.host.wait(py, async { Ok::<_, Failure>(wanted.apply(&*this.borrow().await?)?) })
-    }
-
+#[pymethods]
+impl Consumer {
     /// Give up all partitions, as in a rebalance, and leave the group.
-    fn unsubscribe(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let this = slf.get().handle.get()?;
-        slf.get().with(py, |consumer| {
-            consumer.begin_unsubscribe();
-            Ok(())
-        })?;
-        while let Some(event) = this.client.host.wait(py, this.pending())? {
-            Self::tell(slf, event)?;
-        }
-        this.client
-            .host
-            .wait(py, async { Ok::<_, Failure>(this.borrow().await?.unsubscribe().await?) })
-    }
-
-    /// Read these partitions from now on, and no others, without sharing them with a group.
-    ///
-    /// Each is (topic, partition) to begin at the oldest record, or (topic, partition, start) with an
-    /// offset, "earliest", "latest", or a datetime.
-    fn assign(&self, py: Python<'_>, partitions: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
-        let place = |given: &Bound<'_, PyAny>| match given.extract::<(String, u32)>() {
-            Ok((topic, partition)) => Ok((topic, partition, StartOffset::Earliest)),
-            Err(_) => {
-                let (topic, partition, start) = given.extract::<(String, u32, Start)>()?;
-                Ok((topic, partition, start.0))
-            }
-        };
-        let wrong = |error: PyErr| {
-            let why = error.value(py);
-            PyTypeError::new_err(format!(
-                "expected (topic, partition) or (topic, partition, start): {why}"
-            ))
-        };
-        let places: Vec<_> =
-            partitions.iter().map(place).collect::<PyResult<_>>().map_err(wrong)?;
-        let this = self.handle.get()?;
-        this.client
-            .host
-            .wait(py, async { Ok::<_, Failure>(this.borrow().await?.assign(places).await?) })
-    }
-
-    /// The partitions that are read, as a list of TopicPartition.
-    fn assignment<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        groups::partitions(py, &self.with(py, |consumer| Ok(consumer.assignment()))?)
+    fn unsubscribe(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        polling::unsubscribe(py, slf)?.wait(py)
     }
 
     /// Return messages as soon as there are any, at most `max_records` (500); none if there are none
@@ -201,13 +271,19 @@ impl Consumer {
     /// background.
     #[pyo3(signature = (max_records=None, timeout=None))]
     fn poll(
-        slf: &Bound<'_, Self>,
+        slf: Py<Self>,
+        py: Python<'_>,
         max_records: Option<usize>,
         timeout: Option<Seconds>,
-    ) -> PyResult<Vec<Message>> {
-        let timeout = timeout.map_or(POLL_TIMEOUT, |s| s.0);
-        let messages = Self::next_messages(slf, max_records.unwrap_or(MAX_RECORDS), timeout)?;
-        Ok(messages.into_iter().map(Message).collect())
+    ) -> PyResult<Py<PyAny>> {
+        polling::poll(py, slf, some(max_records, timeout))?.wait(py)
+    }
+
+    /// Iterate over messages many at a time: lists of at most `max_records` (500), each as soon as there
+    /// are any. With `timeout` the list is empty each time that nothing has come for so many seconds.
+    #[pyo3(signature = (max_records=None, timeout=None))]
+    fn batches(slf: Py<Self>, max_records: Option<usize>, timeout: Option<Seconds>) -> Batches {
+        Batches { consumer: slf, wanted: batch(max_records, timeout) }
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -215,106 +291,17 @@ impl Consumer {
     }
 
     /// The next message, however long it takes.
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Message> {
-        loop {
-            if let Some(message) = Self::next_messages(slf, 1, ITERATION)?.pop() {
-                return Ok(Message(message));
-            }
-        }
-    }
-
-    /// Commit all messages that were returned, or one and all before it in its partition, or `offsets`,
-    /// TopicPartition → the last offset processed; and wait until that is stored.
-    ///
-    /// Raises StaleGenerationError if partitions were taken from this consumer: others process them
-    /// again then.
-    #[pyo3(signature = (message=None, *, offsets=None))]
-    fn commit(
-        &self,
-        py: Python<'_>,
-        message: Option<&Bound<'_, Message>>,
-        offsets: Option<ByPartition>,
-    ) -> PyResult<()> {
-        let commit = self.begin_commit(py, message, offsets)?;
-        self.handle.get()?.client.host.wait(py, commit)
-    }
-
-    /// As `commit`, without waiting: return a Commit. Commits are stored in the order in which they are
-    /// begun.
-    #[pyo3(signature = (message=None, *, offsets=None))]
-    fn commit_async(
-        &self,
-        py: Python<'_>,
-        message: Option<&Bound<'_, Message>>,
-        offsets: Option<ByPartition>,
-    ) -> PyResult<Commit> {
-        let commit = self.begin_commit(py, message, offsets)?;
-        Ok(Commit::new(commit, self.handle.get()?.client.clone()))
-    }
-
-    /// What the group has committed of these partitions, by default those that are read:
-    /// TopicPartition → the last offset processed. Those without a commit are left out.
-    #[pyo3(signature = (partitions=None))]
-    fn committed<'py>(
-        &self,
-        py: Python<'py>,
-        partitions: Option<Vec<(String, u32)>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let this = self.handle.get()?;
-        let committed = async {
-            let consumer = this.borrow().await?;
-            let slots = match partitions {
-                Some(named) => named.into_iter().map(|(t, p)| TopicPartition::new(t, p)).collect(),
-                None => consumer.assignment(),
-            };
-            Ok::<_, Failure>(consumer.committed(slots).await?)
-        };
-        groups::offsets(py, &this.client.host.wait(py, committed)?)
-    }
-
-    /// Offset of the next message that will be returned from a partition.
-    fn position(&self, py: Python<'_>, topic: &str, partition: u32) -> PyResult<u64> {
-        self.with(py, |consumer| consumer.position(topic, partition))
-    }
-
-    /// How many offsets lie between a partition's position and its end, as of the last fetch: an upper
-    /// bound of the messages to come. None before the first fetch.
-    fn lag(&self, py: Python<'_>, topic: &str, partition: u32) -> PyResult<Option<u64>> {
-        self.with(py, |consumer| consumer.lag(topic, partition))
-    }
-
-    /// Go on reading a partition elsewhere: at an offset, "earliest", "latest", or the first record of
-    /// a datetime or later. Commits nothing.
-    fn seek(&self, py: Python<'_>, topic: &str, partition: u32, start: Start) -> PyResult<()> {
-        let this = self.handle.get()?;
-        let seek =
-            async { Ok::<_, Failure>(this.borrow().await?.seek(topic, partition, start.0).await?) };
-        this.client.host.wait(py, seek)
-    }
-
-    /// Go back to what is committed, or to where reading began where nothing is, so that messages whose
-    /// transaction was aborted are returned once more.
-    fn rewind(&self, py: Python<'_>) -> PyResult<()> {
-        let this = self.handle.get()?;
-        this.client.host.wait(py, async { Ok::<_, Failure>(this.borrow().await?.rewind().await?) })
-    }
-
-    /// Return no messages of a partition until `resume`. What was read ahead is kept.
-    fn pause(&self, py: Python<'_>, topic: &str, partition: u32) -> PyResult<()> {
-        self.with(py, |consumer| consumer.pause(topic, partition))
-    }
-
-    /// End a `pause`.
-    fn resume(&self, py: Python<'_>, topic: &str, partition: u32) -> PyResult<()> {
-        self.with(py, |consumer| consumer.resume(topic, partition))
+    fn __next__(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        polling::poll(py, slf, Wanted::One)?.wait(py)
     }
 
     /// Give all partitions up, commit, with `auto_commit`, all messages that were returned, and leave
     /// the group. Raises what became of the last commit, or RequestTimeoutError if it takes longer than
     /// `timeout` seconds (30). Harmless when closed.
     #[pyo3(signature = (timeout=None))]
-    fn close(slf: &Bound<'_, Self>, timeout: Option<Seconds>) -> PyResult<()> {
-        Self::end(slf, timeout.map(|s| s.0), flymq_core::Consumer::begin_close)
+    fn close(slf: Py<Self>, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<Py<PyAny>> {
+        let begin = flymq_core::Consumer::begin_close;
+        polling::close(py, slf, timeout.map(|s| s.0), begin)?.wait(py)
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -323,109 +310,140 @@ impl Consumer {
 
     #[pyo3(signature = (exc_type=None, exc_value=None, traceback=None))]
     fn __exit__(
-        slf: &Bound<'_, Self>,
+        slf: Py<Self>,
+        py: Python<'_>,
         exc_type: Option<&Bound<'_, PyType>>,
         exc_value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Py<PyAny>> {
         let _ = (exc_value, traceback);
-        match exc_type {
-            None => Self::end(slf, None, flymq_core::Consumer::begin_close),
-            // What the block was working on it has not processed.
-            Some(_) => Self::end(slf, patience_after(exc_type)?, flymq_core::Consumer::abandon),
-        }
+        polling::close(py, slf, patience_after(exc_type)?, leaving(exc_type))?.wait(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let callbacks = [&self.assigned, &self.revoked, &self.lost];
-        callbacks.into_iter().flatten().try_for_each(|callback| visit.call(callback))
+        self.hooks.traverse(visit)
     }
 }
 
-impl Consumer {
-    /// All messages that were returned, for a transaction.
-    pub fn processed(&self, py: Python<'_>) -> PyResult<GroupOffsets> {
-        self.with(py, flymq_core::Consumer::processed)
+#[pymethods]
+impl AsyncConsumer {
+    /// Connect to the event loop that runs, as `async with` does. Harmless when connected.
+    fn connect(&self) -> Call {
+        self.handle.connect("AsyncConsumer.connect")
     }
 
-    /// Something that takes no waiting.
-    fn with<T: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&flymq_core::Consumer) -> flymq_core::Result<T> + Send,
-    ) -> PyResult<T> {
-        let this = self.handle.get()?;
-        let work = async { Ok::<_, Failure>(work(&*this.borrow().await?)?) };
-        this.client.host.wait_unless_ready(py, work)
+    /// Give up all partitions, as in a rebalance, and leave the group.
+    fn unsubscribe(slf: Py<Self>) -> Call {
+        Call::new("AsyncConsumer.unsubscribe", |py| polling::unsubscribe(py, slf))
     }
 
-    fn begin_commit(
-        &self,
-        py: Python<'_>,
-        message: Option<&Bound<'_, Message>>,
-        offsets: Option<ByPartition>,
-    ) -> PyResult<flymq_core::Commit> {
-        let offsets: Option<Vec<GroupOffset>> = match (message, offsets) {
-            (Some(_), Some(_)) => {
-                return Err(PyValueError::new_err("give a message or offsets, not both"));
-            }
-            (Some(message), None) => {
-                let CoreMessage { topic, partition, offset, .. } = &message.get().0;
-                Some(vec![GroupOffset::new(topic.clone(), *partition, *offset as i64)])
-            }
-            (None, offsets) => offsets.map(|offsets| groups::processed(offsets).collect()),
-        };
-        self.with(py, |consumer| {
-            Ok(match offsets {
-                Some(offsets) => consumer.commit_offsets_async(offsets),
-                None => consumer.commit_async(),
-            })
+    /// Return messages as soon as there are any, at most `max_records` (500); none if there are none
+    /// within `timeout` seconds (1).
+    ///
+    /// Raises what reading met and will not pass by itself. Lost connections are made again in the
+    /// background.
+    #[pyo3(signature = (max_records=None, timeout=None))]
+    fn poll(slf: Py<Self>, max_records: Option<usize>, timeout: Option<Seconds>) -> Call {
+        let wanted = some(max_records, timeout);
+        Call::new("AsyncConsumer.poll", move |py| polling::poll(py, slf, wanted))
+    }
+
+    /// Iterate over messages many at a time: lists of at most `max_records` (500), each as soon as there
+    /// are any. With `timeout` the list is empty each time that nothing has come for so many seconds.
+    #[pyo3(signature = (max_records=None, timeout=None))]
+    fn batches(
+        slf: Py<Self>,
+        max_records: Option<usize>,
+        timeout: Option<Seconds>,
+    ) -> AsyncBatches {
+        AsyncBatches { consumer: slf, wanted: batch(max_records, timeout) }
+    }
+
+    fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    /// The next message, however long it takes.
+    fn __anext__(slf: Py<Self>) -> Call {
+        Call::new("AsyncConsumer.__anext__", |py| polling::poll(py, slf, Wanted::One))
+    }
+
+    /// Give all partitions up, commit, with `auto_commit`, all messages that were returned, and leave
+    /// the group. Raises what became of the last commit, or RequestTimeoutError if it takes longer than
+    /// `timeout` seconds (30). Harmless when closed.
+    #[pyo3(signature = (timeout=None))]
+    fn close(slf: Py<Self>, timeout: Option<Seconds>) -> Call {
+        let begin = flymq_core::Consumer::begin_close;
+        Call::new("AsyncConsumer.close", move |py| {
+            polling::close(py, slf, timeout.map(|s| s.0), begin)
         })
     }
 
-    fn next_messages(
-        slf: &Bound<'_, Self>,
-        max_records: usize,
-        timeout: Duration,
-    ) -> PyResult<Vec<CoreMessage>> {
-        let py = slf.py();
-        let began = Instant::now();
-        let this = slf.get().handle.get()?;
-        let Some(_turn) = this.take_turn(py, timeout)? else { return Ok(Vec::new()) };
-        loop {
-            let left = timeout.saturating_sub(began.elapsed());
-            match this.client.host.wait_unless_ready(py, this.event(max_records, left))? {
-                Some(Event::Records(messages)) => return Ok(messages),
-                Some(event) => Self::tell(slf, event)?,
-                None => return Ok(Vec::new()),
-            }
-        }
+    fn __aenter__(slf: Py<Self>) -> Call {
+        let handle = slf.get().handle.clone();
+        Call::new("AsyncConsumer.__aenter__", move |py| {
+            handle.connect_then(py, move |_| Ok(slf.into_any()))
+        })
     }
 
-    fn end(
-        slf: &Bound<'_, Self>,
-        timeout: Option<Duration>,
-        prepare: fn(&flymq_core::Consumer),
-    ) -> PyResult<()> {
-        let handle = &slf.get().handle;
-        let Some(reading) = handle.peek()? else { return Ok(()) };
-        let ended = reading.end(slf.py(), timeout, prepare, |event| Self::tell(slf, event));
-        handle.forget()?;
-        ended
+    #[pyo3(signature = (exc_type=None, exc_value=None, traceback=None))]
+    fn __aexit__(
+        slf: Py<Self>,
+        exc_type: Option<&Bound<'_, PyType>>,
+        exc_value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Call> {
+        let _ = (exc_value, traceback);
+        let (patience, begin) = (asyncio::patience_after(exc_type)?, leaving(exc_type));
+        Ok(Call::new("AsyncConsumer.__aexit__", move |py| polling::close(py, slf, patience, begin)))
     }
 
-    /// Calls the callback of a rebalance.
-    fn tell(slf: &Bound<'_, Self>, event: Event) -> PyResult<()> {
-        let this = slf.get();
-        let (callback, slots) = match &event {
-            Event::Rebalance(Rebalance::Assigned(slots)) => (&this.assigned, slots),
-            Event::Rebalance(Rebalance::Revoked(slots)) => (&this.revoked, slots),
-            Event::Rebalance(Rebalance::Lost(slots)) => (&this.lost, slots),
-            Event::Records(_) => return Ok(()),
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.hooks.traverse(visit)
+    }
+}
+
+fn some(max_records: Option<usize>, timeout: Option<Seconds>) -> Wanted {
+    Wanted::Some {
+        max: max_records.unwrap_or(MAX_RECORDS),
+        timeout: timeout.map_or(POLL_TIMEOUT, |s| s.0),
+    }
+}
+
+fn batch(max_records: Option<usize>, timeout: Option<Seconds>) -> Wanted {
+    match timeout {
+        Some(_) => some(max_records, timeout),
+        None => Wanted::Next { max: max_records.unwrap_or(MAX_RECORDS) },
+    }
+}
+
+/// How to begin closing at the end of a block: what it was working on when it raised something it has
+/// not processed.
+fn leaving(exception: Option<&Bound<'_, PyType>>) -> fn(&flymq_core::Consumer) {
+    match exception {
+        None => flymq_core::Consumer::begin_close,
+        Some(_) => flymq_core::Consumer::abandon,
+    }
+}
+
+/// A consumer whose offsets a transaction is to store.
+pub struct Member(Reading);
+
+impl<'py> FromPyObject<'_, 'py> for Member {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let served = match value.cast::<AsyncConsumer>() {
+            Ok(consumer) => consumer.get().handle.get(value.py())?,
+            Err(_) => value.cast::<Consumer>()?.get().handle.get()?,
         };
-        if let Some(callback) = callback {
-            callback.call1(slf.py(), (slf, groups::partitions(slf.py(), slots)?))?;
-        }
-        Ok(())
+        Ok(Self(served.core))
+    }
+}
+
+impl Member {
+    /// All messages that were returned.
+    pub async fn processed(&self) -> Result<GroupOffsets, Failure> {
+        Ok(self.0.borrow().await?.processed()?)
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Subcommand;
-use flymq_core::OnUndecryptable;
+use flymq_core::OnUnreadable;
 
 /// Which keys to encrypt or decrypt with.
 #[derive(Debug, clap::Args)]
@@ -35,18 +35,18 @@ pub struct GenerateKey {
 
 /// What to do about records that cannot be decrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OnUndecryptableArg(pub OnUndecryptable);
+pub struct OnUndecryptableArg(pub OnUnreadable);
 
 impl FromStr for OnUndecryptableArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         Ok(Self(match text.split_once(':') {
-            None if text == "error" => OnUndecryptable::Error,
-            None if text == "skip" => OnUndecryptable::Skip,
-            None if text == "dead-letter" => OnUndecryptable::DeadLetter { topic: None },
+            None if text == "error" => OnUnreadable::Error,
+            None if text == "skip" => OnUnreadable::Skip,
+            None if text == "dead-letter" => OnUnreadable::DeadLetter { topic: None },
             Some(("dead-letter", topic)) if !topic.is_empty() => {
-                OnUndecryptable::DeadLetter { topic: Some(topic.to_owned()) }
+                OnUnreadable::DeadLetter { topic: Some(topic.to_owned()) }
             }
             _ => return Err("use error, skip, dead-letter or dead-letter:TOPIC".to_owned()),
         }))
@@ -60,10 +60,10 @@ mod tests {
     #[test]
     fn policies() {
         let parse = |text: &str| text.parse::<OnUndecryptableArg>().map(|arg| arg.0);
-        assert_eq!(parse("error"), Ok(OnUndecryptable::Error));
-        assert_eq!(parse("skip"), Ok(OnUndecryptable::Skip));
-        assert_eq!(parse("dead-letter"), Ok(OnUndecryptable::DeadLetter { topic: None }));
-        let named = OnUndecryptable::DeadLetter { topic: Some("a".to_owned()) };
+        assert_eq!(parse("error"), Ok(OnUnreadable::Error));
+        assert_eq!(parse("skip"), Ok(OnUnreadable::Skip));
+        assert_eq!(parse("dead-letter"), Ok(OnUnreadable::DeadLetter { topic: None }));
+        let named = OnUnreadable::DeadLetter { topic: Some("a".to_owned()) };
         assert_eq!(parse("dead-letter:a"), Ok(named));
         for bad in ["", "ignore", "skip:a", "dead-letter:"] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -8,10 +8,9 @@ use tokio::sync::Notify;
 
 use super::group::{self, Assignor, Group, GroupOptions};
 use super::names::OPTIONS;
-use super::undecryptable::Undecryptable;
+use super::unreadable::{OnUnreadable, Unreadable};
 use super::{Consumer, Shared, State, fetcher};
 use crate::client::Core;
-use crate::encryption::OnUndecryptable;
 use crate::error::Result;
 use crate::options::{self, OptionInfo};
 
@@ -58,7 +57,8 @@ pub(super) struct Options {
     pub prefetch_bytes: usize,
     pub isolation: Isolation,
     pub reset: OffsetReset,
-    pub on_undecryptable: OnUndecryptable,
+    pub on_undecryptable: OnUnreadable,
+    pub on_undeserializable: OnUnreadable,
 }
 
 impl ConsumerBuilder {
@@ -70,7 +70,8 @@ impl ConsumerBuilder {
             prefetch_bytes: 16 << 20,
             isolation: Isolation::default(),
             reset: OffsetReset::default(),
-            on_undecryptable: OnUndecryptable::default(),
+            on_undecryptable: OnUnreadable::default(),
+            on_undeserializable: OnUnreadable::default(),
         };
         Self { core, options, group: None, membership: GroupOptions::new(String::new()) }
     }
@@ -129,8 +130,15 @@ impl ConsumerBuilder {
     }
 
     /// What to do about records that cannot be decrypted. Default error.
-    pub fn on_undecryptable(mut self, policy: OnUndecryptable) -> Self {
+    pub fn on_undecryptable(mut self, policy: OnUnreadable) -> Self {
         self.options.on_undecryptable = policy;
+        self
+    }
+
+    /// What to do about records that the application [refuses](Consumer::refuse) because it cannot
+    /// deserialize them. Default error.
+    pub fn on_undeserializable(mut self, policy: OnUnreadable) -> Self {
+        self.options.on_undeserializable = policy;
         self
     }
 
@@ -193,7 +201,7 @@ impl ConsumerBuilder {
             core: self.core,
             options: self.options,
             group,
-            undecryptable: Undecryptable::default(),
+            unreadable: Unreadable::default(),
             filled: Notify::new(),
             changed: Notify::new(),
         });

@@ -9,6 +9,7 @@
 //! | `rebalance` | telling the application of changes, on its own thread |
 //! | `offsets` | committing |
 //! | `shared` | one consumer for many threads |
+//! | `unreadable` | records that cannot be decrypted or deserialized |
 
 mod builder;
 mod fetcher;
@@ -19,7 +20,7 @@ mod progress;
 mod rebalance;
 mod shared;
 mod state;
-mod undecryptable;
+mod unreadable;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,7 +40,8 @@ pub use rebalance::{Event, Rebalance};
 use rebalance::{Listener, Revocation};
 pub use shared::{BorrowedConsumer, SharedConsumer, Turn};
 use state::State;
-use undecryptable::Undecryptable;
+pub use unreadable::OnUnreadable;
+use unreadable::Unreadable;
 
 /// Reads partitions in the background and hands their records out in order.
 ///
@@ -90,7 +92,7 @@ struct Shared {
     options: Options,
     state: Mutex<State>,
     group: Option<Group>,
-    undecryptable: Undecryptable,
+    unreadable: Unreadable,
     lane: FetchLane,
     /// Rung when there is something for the application.
     filled: Notify,
@@ -118,6 +120,16 @@ impl Consumer {
             revocation: None,
             uncommitted: None,
         }
+    }
+
+    /// The brokers that its client was told of, as `host:port`.
+    pub fn addresses(&self) -> &[String] {
+        &self.shared.core.router.config().bootstrap
+    }
+
+    /// The group that it is a member of, if any.
+    pub fn group_name(&self) -> Option<&str> {
+        self.shared.group.as_ref().map(|group| group.options.group.as_str())
     }
 
     /// Reads these partitions from now on, and no others.
@@ -217,6 +229,13 @@ impl Consumer {
         self.shared.state().seek(topic, partition, offset);
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Takes back what the last [`poll`](Consumer::poll) returned of a partition from an offset on, since
+    /// it did not reach the application: it is returned again, and does not count as processed.
+    pub fn unread(&self, topic: &str, partition: u32, offset: u64) {
+        self.shared.state().unread(topic, partition, offset);
+        self.shared.changed.notify_one();
     }
 
     /// Offset of the next record that [`poll`](Consumer::poll) will return from a partition.

@@ -2,9 +2,9 @@
 
 use flymq_protocol::messages::Isolation;
 
-use super::{Assignor, ConsumerBuilder, OffsetReset};
-use crate::encryption::OnUndecryptable;
-use crate::options::{Opt, option};
+use super::{Assignor, ConsumerBuilder, OffsetReset, OnUnreadable};
+use crate::error::Result;
+use crate::options::{Opt, Value, option};
 
 /// All options of a consumer.
 pub(super) const OPTIONS: &[Opt<ConsumerBuilder>] = &[
@@ -108,19 +108,25 @@ pub(super) const OPTIONS: &[Opt<ConsumerBuilder>] = &[
         "error",
         "What to do about a record that cannot be decrypted: error, skip, or dead_letter, \
          which may name a topic as dead_letter:TOPIC.",
-        |builder, value| {
-            let policy = match value.text() {
-                "error" => OnUndecryptable::Error,
-                "skip" => OnUndecryptable::Skip,
-                "dead_letter" => OnUndecryptable::DeadLetter { topic: None },
-                other => match other.strip_prefix("dead_letter:") {
-                    Some(topic) => OnUndecryptable::DeadLetter { topic: Some(topic.to_owned()) },
-                    None => {
-                        return Err(value.wrong("error, skip, dead_letter or dead_letter:TOPIC"));
-                    }
-                },
-            };
-            Ok(builder.on_undecryptable(policy))
-        },
+        |builder, value| Ok(builder.on_undecryptable(on_unreadable(value)?)),
+    ),
+    option(
+        "on_undeserializable",
+        "error",
+        "What to do about a record that cannot be deserialized: error, skip, or dead_letter, \
+         which may name a topic as dead_letter:TOPIC.",
+        |builder, value| Ok(builder.on_undeserializable(on_unreadable(value)?)),
     ),
 ];
+
+fn on_unreadable(value: Value<'_>) -> Result<OnUnreadable> {
+    match value.text() {
+        "error" => Ok(OnUnreadable::Error),
+        "skip" => Ok(OnUnreadable::Skip),
+        "dead_letter" => Ok(OnUnreadable::DeadLetter { topic: None }),
+        other => match other.strip_prefix("dead_letter:") {
+            Some(topic) => Ok(OnUnreadable::DeadLetter { topic: Some(topic.to_owned()) }),
+            None => Err(value.wrong("error, skip, dead_letter or dead_letter:TOPIC")),
+        },
+    }
+}

@@ -178,7 +178,7 @@ impl Consumer {
     ///
     /// What reading met since the last call and will not pass by itself, such as UNKNOWN_TOPIC or,
     /// where [`OffsetReset::Error`](crate::OffsetReset::Error) is set, OFFSET_OUT_OF_RANGE; for a
-    /// record that cannot be decrypted, what [`OnUndecryptable`](crate::OnUndecryptable) says. Lost
+    /// record that cannot be decrypted, what [`OnUnreadable`](crate::OnUnreadable) says. Lost
     /// connections are made again in the background and are no error; a consumer that was put out of
     /// its group joins again. INSTANCE_FENCED ends that, and so does a subscription that the broker
     /// will not have.
@@ -295,9 +295,9 @@ impl Consumer {
                 return Ok(Some(Event::Records(messages)));
             }
             if let Some(letter) = letter {
-                let Message { topic, partition, offset, .. } = letter.message.clone();
-                shared.post(letter).await?;
-                shared.state().pass(&topic, partition, offset);
+                shared.deliver(&letter).await?;
+                let Message { topic, partition, offset, .. } = &letter.message;
+                shared.state().pass(topic, *partition, *offset);
                 continue;
             }
             tokio::select! {

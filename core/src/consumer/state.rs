@@ -9,7 +9,7 @@ use flymq_protocol::messages::{FetchPartition, FetchTopic, FetchedPartition};
 
 use super::group::{Offsets, Place, Slots, Wanted};
 use super::progress::Progress;
-use super::undecryptable::{Letter, Opened};
+use super::unreadable::{Letter, Opened};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::record::{Message, TopicPartition};
@@ -184,6 +184,35 @@ impl State {
         found.progress.sought();
         let dropped = found.drop_ahead();
         self.note_buffered(0, dropped);
+    }
+
+    /// Goes back to a record that was handed out, unless a seek has come before, and reports why. With
+    /// `halt` the partition is read no further until a seek.
+    ///
+    /// What was processed before stays processed.
+    pub fn go_back(&mut self, topic: &str, partition: u32, offset: u64, error: Error, halt: bool) {
+        let untold = self.failure.is_none();
+        if !self.unread(topic, partition, offset) {
+            return;
+        }
+        // One error is told at a time: another record is refused again when it comes again.
+        if let Some(found) = self.find(topic, partition) {
+            found.halted = halt && untold;
+        }
+        self.report(error);
+    }
+
+    /// Goes back to a record that was handed out, unless a seek has come before, and returns whether it
+    /// did. What was processed before stays processed.
+    pub fn unread(&mut self, topic: &str, partition: u32, offset: u64) -> bool {
+        self.generation += 1;
+        let Some(found) = self.find(topic, partition).filter(|p| p.position > offset) else {
+            return false;
+        };
+        found.position = offset;
+        let dropped = found.drop_ahead();
+        self.note_buffered(0, dropped);
+        true
     }
 
     pub fn position(&mut self, topic: &str, partition: u32) -> Option<u64> {

@@ -7,7 +7,6 @@
 //! | `seal` | a key and a nonce for each record, used once |
 //! | `open` | derived keys, remembered |
 //! | `format` | the bytes of an encrypted record |
-//! | `policy` | [`OnUndecryptable`]: what consumers do about records that cannot be decrypted |
 //!
 //! The format, and what it protects and what not, is specified in `docs/security.md`.
 
@@ -15,7 +14,6 @@ mod format;
 mod key;
 mod keyring;
 mod open;
-mod policy;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -32,7 +30,6 @@ use flymq_protocol::ErrorCode;
 pub use format::ENCRYPTION_HEADER;
 pub use key::{EncryptionKey, MAX_KEY_ID_LEN};
 pub use keyring::{KeyProvider, Keyring};
-pub use policy::OnUndecryptable;
 
 use crate::error::{Error, Result};
 use crate::record::{Message, Record};

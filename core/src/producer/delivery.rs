@@ -128,6 +128,11 @@ impl Delivery {
         self.fate.outcome.get().map(|outcome| self.metadata(outcome))
     }
 
+    /// The topic that the record goes to.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.fate.topic
+    }
+
     /// Calls back with the answer, instead of waiting for it: at once if it is there, else on the
     /// thread that it comes in on, which `callback` must not hold up. It costs less than a task a
     /// record. A callback that is dropped without being called will not be.
@@ -148,6 +153,13 @@ impl Delivery {
 
     fn metadata(&self, outcome: &Result<u64>) -> Result<RecordMetadata> {
         self.fate.metadata(outcome, self.index, self.timestamp)
+    }
+}
+
+/// Another one for the same record, to be awaited by somebody else.
+impl Clone for Delivery {
+    fn clone(&self) -> Self {
+        Self::new(self.fate.clone(), self.index, self.timestamp)
     }
 }
 

@@ -87,6 +87,11 @@ impl Drop for Handle {
 }
 
 impl Producer {
+    /// The brokers that its client was told of, as `host:port`.
+    pub fn addresses(&self) -> &[String] {
+        &self.handle.inner.core.router.config().bootstrap
+    }
+
     /// Takes a record in. Returns as soon as there is room for it; await the [`Delivery`] to learn
     /// where it was stored.
     ///

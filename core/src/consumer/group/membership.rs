@@ -131,13 +131,17 @@ async fn leave(shared: &Shared, group: &Group, request: &LeaveRequest) {
             group.options.max_poll_interval.as_secs_f64()
         );
     }
-    shared.update(group, |view| view.left());
+    shared.update(group, |view| {
+        view.left();
+        view.leaving = true;
+    });
     let patience = patience(shared, group);
     let router = &shared.core.router;
     let left = router.call_until(Lane::Main, "leave", request, Retry::Always, patience).await;
     if let Err(error) = left {
         tracing::debug!(group = request.group, %error, "could not leave the group");
     }
+    shared.update(group, |view| view.leaving = false);
 }
 
 /// Draws the consequences of an error.

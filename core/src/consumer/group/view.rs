@@ -86,6 +86,8 @@ pub(in crate::consumer) struct View {
     pub ended: bool,
     /// Whether there may be a change that the application has not been told.
     unsettled: bool,
+    /// The broker is yet to answer that the membership was left.
+    pub leaving: bool,
 }
 
 struct Member {
@@ -129,6 +131,7 @@ impl View {
             closing: false,
             ended: false,
             unsettled: false,
+            leaving: false,
         }
     }
 
@@ -157,7 +160,7 @@ impl View {
 
     /// Whether there is, or has to be, a membership.
     pub fn is_in_use(&self) -> bool {
-        self.wish.is_some() || self.member.is_some() || !self.held.is_empty()
+        self.wish.is_some() || self.member.is_some() || !self.held.is_empty() || self.leaving
     }
 
     pub fn failed(&self) -> Option<&Error> {

@@ -19,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -173,6 +174,20 @@ public final class Consumer<K, V> implements AutoCloseable {
    *     {@code InstanceFencedException}
    */
   public ConsumerRecords<K, V> poll(Duration timeout) {
+    return poll(timeout, maxPollRecords);
+  }
+
+  /**
+   * As {@link #poll(Duration)}, at most so many records.
+   *
+   * @param timeout how long to wait
+   * @param maxRecords how many, 1 or more
+   * @return the records
+   */
+  public ConsumerRecords<K, V> poll(Duration timeout, int maxRecords) {
+    if (maxRecords < 1) {
+      throw Errors.invalid("maxRecords is 1 or more, not " + maxRecords);
+    }
     if (!polling.tryLock()) {
       throw Errors.invalid("another thread polls this consumer: use one consumer a thread");
     }
@@ -183,7 +198,7 @@ public final class Consumer<K, V> implements AutoCloseable {
       long began = System.nanoTime();
       while (true) {
         Duration left = timeout.minusNanos(System.nanoTime() - began);
-        In in = poll(maxPollRecords, left);
+        In in = event(maxRecords, left);
         int kind = in.int8();
         if (kind <= 1) {
           return new ConsumerRecords<>(kind == 1 ? in : null, decoder);
@@ -195,7 +210,7 @@ public final class Consumer<K, V> implements AutoCloseable {
     }
   }
 
-  private In poll(int maxRecords, Duration timeout) {
+  private In event(int maxRecords, Duration timeout) {
     Out out = new Out(16).int32(maxRecords).duration(timeout);
     return Call.wait(Native::consumerPoll, handle.get(), out, this::wakeup, late -> {});
   }
@@ -204,7 +219,7 @@ public final class Consumer<K, V> implements AutoCloseable {
   private void tellPending() {
     In in;
     int kind;
-    while ((kind = (in = poll(0, Duration.ZERO)).int8()) > 1) {
+    while ((kind = (in = event(0, Duration.ZERO)).int8()) > 1) {
       tell(kind, in);
     }
   }
@@ -423,7 +438,7 @@ public final class Consumer<K, V> implements AutoCloseable {
   }
 
   /** Does something while no other thread polls; one that does is woken. */
-  private <T> @Nullable T alone(java.util.function.Supplier<@Nullable T> work) {
+  private <T> @Nullable T alone(Supplier<@Nullable T> work) {
     if (polling.isHeldByCurrentThread()) {
       throw Errors.invalid("a rebalance listener cannot do this: return from it first");
     }

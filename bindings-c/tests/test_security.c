@@ -1,0 +1,129 @@
+/* TLS, users and rules, encryption, all by options. Its argument is a folder with ca.pem, cert.pem and
+ * key.pem for localhost. */
+#include "check.h"
+
+static const char *folder;
+
+static const char *file(const char *name) {
+    static char paths[4][256];
+    static int turn;
+    char *path = paths[turn++ % 4];
+    snprintf(path, sizeof *paths, "%s/%s", folder, name);
+    return path;
+}
+
+static void set(flymq_config *options, const char *name, const char *value) {
+    OK(flymq_config_set(options, name, value, &error));
+}
+
+static void secured_and_logged_in(void) {
+    flymq_config *options = config(FLYMQ_CONFIG_BROKER, "tls_cert_file", file("cert.pem"));
+    flymq_broker *broker;
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_broker_start(options, &broker, &error));
+    set(options, "tls_key_file", file("key.pem"));
+    set(options, "users", "root:secret");
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_config_set(options, "no_such", "x", &error));
+    OK(flymq_broker_start(options, &broker, &error));
+    flymq_config_free(options);
+    const char *address = flymq_broker_address(broker);
+
+    flymq_client *client;
+    options = config(FLYMQ_CONFIG_CLIENT, "tls_server_name", "localhost");
+    FAILS(FLYMQ_ERROR_TLS_REQUIRED, flymq_client_connect(address, NULL, &client, &error));
+    set(options, "tls_enabled", "true");
+    FAILS(FLYMQ_ERROR_TLS_FAILED, flymq_client_connect(address, options, &client, &error));
+    set(options, "tls_ca_file", file("ca.pem"));
+    FAILS(FLYMQ_ERROR_AUTH_REQUIRED, flymq_client_connect(address, options, &client, &error));
+    set(options, "username", "root");
+    set(options, "password", "wrong");
+    flymq_error *error;
+    CHECK(flymq_client_connect(address, options, &client, &error) == FLYMQ_ERROR_AUTH_FAILED);
+    CHECK(strstr(flymq_error_message(error), "wrong") == NULL);
+    flymq_error_free(error);
+    set(options, "password", "secret");
+    OK(flymq_client_connect(address, options, &client, &error));
+
+    flymq_table *table;
+    OK(flymq_client_whoami(client, &table, &error));
+    CHECK(strcmp(flymq_table_text(table, 0, "principal"), "root") == 0);
+    CHECK(strcmp(flymq_table_text(table, 0, "roles"), "admin") == 0);
+    flymq_table_free(table);
+
+    OK(flymq_client_upsert_user(client, "ada", "lovelace", NULL, 0, &error));
+    const char *roles[] = {"reader"};
+    OK(flymq_client_upsert_user(client, "ada", NULL, roles, 1, &error));
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_client_upsert_user(client, "eve", "", NULL, 0, &error));
+    OK(flymq_client_list_users(client, &table, &error));
+    CHECK(flymq_table_rows(table) == 2);
+    CHECK(strcmp(flymq_table_text(table, 0, "name"), "ada") == 0);
+    CHECK(strcmp(flymq_table_text(table, 0, "roles"), "reader") == 0);
+    CHECK(number(table, 0, "has_password") == 1);
+    flymq_table_free(table);
+    OK(flymq_client_create_topic(client, "private", 1, NULL, NULL, 0, false, NULL, &error));
+
+    set(options, "username", "ada");
+    set(options, "password", "lovelace");
+    flymq_client *ada;
+    OK(flymq_client_connect(address, options, &ada, &error));
+    flymq_config_free(options);
+    FAILS(FLYMQ_ERROR_NOT_AUTHORIZED,
+          flymq_client_produce(ada, "private", NULL, 0, "x", 1, NULL, NULL, &error));
+    OK(flymq_client_add_acl(client, "user:ada", "allow", "write", "topic", "prefix", "priv", &error));
+    FAILS(FLYMQ_ERROR_INVALID_REQUEST,
+          flymq_client_add_acl(client, "user:ada", "perhaps", "write", "topic", "prefix", "x", &error));
+    OK(flymq_client_produce(ada, "private", NULL, 0, "x", 1, NULL, NULL, &error));
+    FAILS(FLYMQ_ERROR_NOT_AUTHORIZED, flymq_client_list_acls(ada, &table, &error));
+    OK(flymq_client_list_acls(client, &table, &error));
+    CHECK(flymq_table_rows(table) >= 1);
+    flymq_table_free(table);
+    size_t removed;
+    OK(flymq_client_remove_acls(client, "user:ada", NULL, NULL, NULL, NULL, NULL, &removed, &error));
+    CHECK(removed == 1);
+    OK(flymq_client_delete_user(client, "ada", &error));
+    FAILS(FLYMQ_ERROR_UNKNOWN_USER, flymq_client_delete_user(client, "ada", &error));
+    flymq_client_free(ada);
+    end((World){broker, client});
+}
+
+static void encrypted(void) {
+    World plain = world();
+    create(plain, "sealed", 1);
+    flymq_config *options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
+    set(options, "encryption_keyring",
+        "new:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+        "old:202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f");
+    flymq_client *client;
+    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &client, &error));
+    OK(flymq_client_produce(client, "sealed", "k", 1, "secret", 6, NULL, NULL, &error));
+    flymq_batch *batch;
+    OK(flymq_client_consume(client, "sealed", 0, 0, &batch, &error));
+    CHECK(has_value(flymq_batch_message(batch, 0), "secret"));
+    flymq_batch_free(batch);
+    /* Nobody else reads it, nor does the broker hold it. */
+    FAILS(FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY,
+          flymq_client_consume(plain.client, "sealed", 0, 0, &batch, &error));
+    flymq_config *raw = config(FLYMQ_CONFIG_CLIENT, "decrypt", "false");
+    flymq_client *reader;
+    OK(flymq_client_connect(flymq_broker_address(plain.broker), raw, &reader, &error));
+    OK(flymq_client_consume(reader, "sealed", 0, 0, &batch, &error));
+    size_t len;
+    const char *value = flymq_message_value(flymq_batch_message(batch, 0), &len);
+    CHECK(len > 6);
+    for (size_t i = 0; i + 6 <= len; i++) {
+        CHECK(memcmp(value + i, "secret", 6) != 0);
+    }
+    flymq_batch_free(batch);
+    flymq_client_free(reader);
+    flymq_client_free(client);
+    flymq_config_free(raw);
+    flymq_config_free(options);
+    end(plain);
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 2);
+    folder = argv[1];
+    secured_and_logged_in();
+    encrypted();
+    return 0;
+}

@@ -1,0 +1,61 @@
+package io.flymq.client;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** Programs in JVMs of their own. */
+final class Programs {
+  private Programs() {}
+
+  /** Starts a main class of the tests, on the JVM that runs them. */
+  static Process start(List<String> options, Class<?> main, String... arguments)
+      throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(options);
+    if (Runtime.version().feature() >= 22) {
+      command.add("--enable-native-access=ALL-UNNAMED");
+    }
+    command.add("-Dflymq.root=" + Fixtures.ROOT);
+    command.add("-Dorg.slf4j.simpleLogger.defaultLogLevel=off");
+    command.addAll(
+        List.of("-Xcheck:jni", "-cp", System.getProperty("java.class.path"), main.getName()));
+    command.addAll(List.of(arguments));
+    return new ProcessBuilder(command).redirectErrorStream(true).start();
+  }
+
+  /** Runs it to its end, and returns what it has printed. */
+  static String run(List<String> options, Class<?> main, String... arguments)
+      throws IOException, InterruptedException {
+    return output(start(options, main, arguments));
+  }
+
+  /** What a program prints until it ends, which it has to. */
+  static String output(Process process) throws IOException, InterruptedException {
+    try {
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(process.waitFor(60, TimeUnit.SECONDS), "it does not end: " + output);
+      assertTrue(process.exitValue() == 0, output);
+      // What -Xcheck:jni complains of begins so.
+      assertTrue(!output.contains("WARNING in native method"), output);
+      return output;
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  /** The first line that a program prints. */
+  static String firstLine(Process process) throws IOException {
+    return new BufferedReader(
+            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))
+        .readLine();
+  }
+}
