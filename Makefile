@@ -29,6 +29,9 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# What may differ between versions of Spring Boot; all of it is tested on the newest one.
+SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
+	-Dsurefire.failIfNoSpecifiedTests=false
 # The library in the profile of `cargo test`, and a Python to exchange records with.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
 
@@ -76,6 +79,9 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
 	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
 		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=3.5.7 test
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=4.0.7 \
+		$(if $(NEWER_JDK),-Dflymq.test.jvm=$(NEWER_JDK)/bin/java) test
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
@@ -105,7 +111,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/java/target examples/kotlin/target
+	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target
 
 # Files.
 

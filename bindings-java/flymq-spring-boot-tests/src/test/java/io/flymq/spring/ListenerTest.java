@@ -41,6 +41,8 @@ import org.springframework.messaging.handler.annotation.Header;
 import org.springframework.messaging.handler.annotation.Payload;
 import org.springframework.messaging.handler.annotation.SendTo;
 import org.springframework.messaging.support.MessageBuilder;
+import org.springframework.validation.Validator;
+import org.springframework.validation.annotation.Validated;
 
 /** What listeners can be, and what they are given. */
 class ListenerTest {
@@ -483,6 +485,45 @@ class ListenerTest {
               Calls calls = context.getBean(Intercepted.class).calls;
               until(() -> calls.size() == 4);
               assertThat(calls).contains(List.of("before", 1), List.of("after", true));
+            });
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class Validating {
+    final Calls calls = new Calls();
+
+    @FlyMQListener(topics = "${topic}", group = "${topic}")
+    void handle(@Validated Order order) {
+      calls.add(order);
+    }
+
+    @Bean
+    Validator validator() {
+      return Validator.forInstanceOf(
+          Order.class,
+          (order, errors) -> {
+            if (order.cents() < 0) {
+              errors.reject("negative");
+            }
+          });
+    }
+  }
+
+  @Test
+  void valuesAreValidatedWhereThatIsAskedFor() {
+    String topic = topic(1);
+    app()
+        .withUserConfiguration(Validating.class)
+        .withPropertyValues("topic=" + topic)
+        .run(
+            context -> {
+              FlyMQTemplate template = context.getBean(FlyMQTemplate.class);
+              template.send(topic, new Order("bad", -1)).get();
+              template.send(topic, new Order("good", 1)).get();
+              until(() -> committed(topic, topic) == 1);
+              assertThat(context.getBean(Validating.class).calls)
+                  .containsExactly(List.of(new Order("good", 1)));
+              assertThat(values(topic + ".dlq")).hasSize(1);
             });
   }
 
