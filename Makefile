@@ -29,13 +29,14 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-# The library in the profile of `cargo test`, and a Python to exchange records with.
 # What may differ between versions of Spring Boot; all of it is tested on the newest one.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
+# The library in the profile of `cargo test`, and a Python to exchange records with.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
 
-.PHONY: help demo test test-rust test-supply test-python test-java python java reference bench bench-python bench-java chaos fuzz clean need-rust need-python need-java
+.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
+	clean need-rust need-python need-java
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +47,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-python test-java ## Run all tests
+test: test-rust test-supply test-python test-c test-java ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -67,6 +68,12 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
+
+test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
+	$(MAKE) -C bindings-c test
+
+install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
+	$(MAKE) -C bindings-c install
 
 test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
 	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
@@ -117,6 +124,7 @@ $(VENV)/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 dist/.wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(VENV)/.tools | need-rust
 	rm -rf dist/flymq-*.whl
 	$(BIN)/maturin build --release --manifest-path bindings-python/Cargo.toml --out dist
+	@[ $$(stat -c %s dist/flymq-*.whl) -le 12582912 ] || { echo "the wheel is larger than 12 MiB" >&2; exit 1; }
 	touch $@
 
 $(RELEASED)/.wheel: dist/.wheel

@@ -66,7 +66,11 @@ pub fn get<T>(otherwise: T, body: impl FnOnce() -> Option<T>) -> T {
 
 /// Frees what the caller gives back. NULL is harmless.
 pub fn free<T>(owned: Option<Box<T>>) {
-    get((), || Some(drop(owned)));
+    // A panic while dropping has nobody to be told to.
+    let _ = guarded(|| {
+        drop(owned);
+        Ok(())
+    });
 }
 
 /// Gives the caller a number.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use flymq_core::{Consumer, Event, Rebalance, Result, SharedConsumer};
 
 use crate::boundary::{self, given, invalid};
+use crate::callback::{Callback, flymq_drop_fn, flymq_event_fn};
 use crate::client::{Connected, flymq_client};
 use crate::config::{Kind, apply, flymq_config};
 use crate::error::flymq_error;
@@ -20,7 +21,7 @@ use crate::handle::{Handle, open};
 use crate::host::patience;
 use crate::message::flymq_batch;
 use crate::partitions::flymq_partitions;
-use crate::queue::{Callback, Queue, flymq_drop_fn, flymq_event_fn, flymq_queue};
+use crate::queue::{Queue, flymq_queue};
 use crate::table::flymq_table;
 use crate::text::{text, texts};
 

@@ -6,7 +6,7 @@
 //! | [`producer`] | `flymq_producer`; [`lanes`] brings its deliveries to the queue |
 //! | [`consumer`] | `flymq_consumer`; its places and commits are in [`offsets`]; [`feed`] brings its records to the queue |
 //! | [`transaction`] | `flymq_transactional_producer`, `flymq_transaction` |
-//! | [`queue`], [`event`] | `flymq_queue`: events, polled or called back |
+//! | [`queue`], [`event`] | `flymq_queue`: events, polled ([`bell`] is its descriptor) or called back ([`callback`]) |
 //! | [`record`], [`message`] | `flymq_record` to send; `flymq_batch` and `flymq_message` that were read |
 //! | [`table`], [`partitions`] | `flymq_table`: answers with rows; `flymq_partitions`: places in partitions |
 //! | [`config`] | `flymq_config`: options by name |
@@ -27,8 +27,10 @@
 
 mod access;
 mod admin;
+mod bell;
 mod boundary;
 mod broker;
+mod callback;
 mod client;
 mod codes;
 mod config;

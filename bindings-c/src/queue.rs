@@ -3,10 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
-use std::io::{ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -14,7 +11,9 @@ use std::time::Instant;
 use flymq_core::{Error, ErrorCode, Result};
 use tokio::sync::Notify;
 
+use crate::bell::Bell;
 use crate::boundary::{self, given, invalid, put};
+use crate::callback::{Callback, flymq_drop_fn, flymq_event_fn};
 use crate::error::flymq_error;
 use crate::event::flymq_event;
 use crate::handle::{Handle, open};
@@ -36,7 +35,8 @@ pub struct flymq_queue(Handle<Queue>);
 
 impl flymq_queue {
     pub fn get(queue: Option<&Self>) -> Result<Arc<Queue>> {
-        open(queue.map(|queue| &queue.0), "queue")
+        let queue = open(queue.map(|queue| &queue.0), "queue")?;
+        if queue.state().closed { Err(closed()) } else { Ok(queue) }
     }
 }
 
@@ -58,35 +58,6 @@ struct State {
     woken: bool,
     closed: bool,
     served: Option<JoinHandle<()>>,
-}
-
-/// A descriptor that is readable while there is something to take.
-struct Bell {
-    inner: UnixStream,
-    outer: UnixStream,
-    rung: bool,
-}
-
-impl Bell {
-    fn new() -> std::io::Result<Self> {
-        let (inner, outer) = UnixStream::pair()?;
-        inner.set_nonblocking(true)?;
-        outer.set_nonblocking(true)?;
-        Ok(Self { inner, outer, rung: false })
-    }
-
-    fn set(&mut self, ring: bool) {
-        if ring && !self.rung {
-            // One byte always fits into an empty pair.
-            self.rung = matches!((&self.inner).write(&[1]), Ok(1));
-        } else if !ring && self.rung {
-            let mut byte = [0];
-            while let Err(e) = (&self.outer).read(&mut byte)
-                && e.kind() == ErrorKind::Interrupted
-            {}
-            self.rung = false;
-        }
-    }
 }
 
 impl State {
@@ -214,7 +185,7 @@ fn is_current(thread: &JoinHandle<()>) -> bool {
 
 impl Drop for flymq_queue {
     fn drop(&mut self) {
-        if let Ok(Some(queue)) = self.0.take() {
+        if let Ok(queue) = self.0.get() {
             queue.close();
         }
     }
@@ -324,49 +295,9 @@ pub extern "C" fn flymq_queue_fd(
             state.bell = Some(bell);
             state.ring();
         }
-        put(fd, state.bell.as_ref().map_or(-1, |bell| bell.outer.as_raw_fd()));
+        put(fd, state.bell.as_ref().map_or(-1, |bell| bell.fd()));
         Ok(())
     })
-}
-
-/// What is called for an event, with the `context` that was given along. The event is borrowed: it
-/// lives until the function returns. It must return, and neither throw nor jump out.
-pub type flymq_event_fn =
-    Option<unsafe extern "C" fn(context: *mut c_void, event: *const flymq_event)>;
-
-/// What is called once a `context` is not needed any more. May be NULL.
-pub type flymq_drop_fn = Option<unsafe extern "C" fn(context: *mut c_void)>;
-
-/// A function of the application, with what it wants to be given.
-pub struct Callback {
-    function: unsafe extern "C" fn(*mut c_void, *const flymq_event),
-    context: usize,
-    drop: flymq_drop_fn,
-}
-
-impl Callback {
-    /// None without a function.
-    pub fn new(
-        function: flymq_event_fn,
-        context: *mut c_void,
-        drop: flymq_drop_fn,
-    ) -> Option<Self> {
-        Some(Self { function: function?, context: context as usize, drop })
-    }
-
-    pub fn tell(&self, event: &flymq_event) {
-        // SAFETY: who registered the function said that it may be called with this context.
-        unsafe { (self.function)(self.context as *mut c_void, event) }
-    }
-}
-
-impl Drop for Callback {
-    fn drop(&mut self) {
-        if let Some(drop) = self.drop {
-            // SAFETY: as above, and this is the last use of the context.
-            unsafe { drop(self.context as *mut c_void) }
-        }
-    }
 }
 
 /// Starts a thread that takes the events and calls `function` with `context` for each, one after the
@@ -420,9 +351,7 @@ pub extern "C" fn flymq_queue_close(
     error: Option<&mut MaybeUninit<*mut flymq_error>>,
 ) -> i32 {
     boundary::call(error, || {
-        if let Some(queue) = given(queue, "queue")?.0.take()? {
-            queue.close();
-        }
+        open(queue.map(|queue| &queue.0), "queue")?.close();
         Ok(())
     })
 }

@@ -34,7 +34,7 @@ has() { command -v "$1" >/dev/null; }
 limited() { timeout -k 10 300 "$@"; }
 
 installed() {
-    make -C "$here/.." install PROFILE=dev TARGET_DIR="$(dirname "$built")" PREFIX="$stage"
+    make -C "$here/.." install-files PROFILE=dev TARGET_DIR="$(dirname "$built")" PREFIX="$stage"
 }
 check "install into a prefix of its own" installed
 export PKG_CONFIG_PATH=$stage/lib/pkgconfig
@@ -93,6 +93,7 @@ if has cmake; then check "a program outside, by CMake" outside_cmake; else skip 
 # Behaviour, under AddressSanitizer and UndefinedBehaviorSanitizer, LeakSanitizer among them.
 
 python3 "$here/scenarios.py" "$root"/conformance/{groups,transactions}/scenarios.json >"$out/scenarios.txt"
+python3 "$here/vectors.py" "$root/conformance/partitioner/murmur2.json" >"$out/vectors.txt"
 python3 "$here/misuse.py" "$stage/include/flymq.h" >"$out/test_misuse.c"
 compile() { # NAME OUTPUT FLAGS…
     local name=$1 to=$2
@@ -110,6 +111,7 @@ sanitized() { # NAME ARGUMENTS…
 for name in client producer consumer transactions process threads misuse; do
     check "$name" sanitized "$name"
 done
+check "partitioner" sanitized partitioner "$out/vectors.txt"
 check "conformance scenarios" sanitized scenarios "$out/scenarios.txt"
 mkdir "$out/certificates"
 if has openssl; then
@@ -118,6 +120,15 @@ if has openssl; then
 else
     skip "security" "there is no openssl to make certificates"
 fi
+
+# ThreadSanitizer sees the program's side alone: the library is not built for it, and what it does among its own
+# threads is left out.
+
+raced() { # NAME
+    compile "$1" "$out/$1-raced" -fsanitize=thread &&
+        TSAN_OPTIONS=ignore_noninstrumented_modules=1 limited "$out/$1-raced"
+}
+for name in producer threads; do check "$name under ThreadSanitizer" raced "$name"; done
 
 # The same without sanitizers under valgrind, which also sees what the library itself does.
 

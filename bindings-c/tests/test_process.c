@@ -1,6 +1,7 @@
 /* What the library does to its process: no signal handler, no SIGPIPE, no signal taken, forks. */
 #include "check.h"
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,8 +29,35 @@ static void take(int number) {
     taken++;
 }
 
+/* Every thread but this one is the library's, and has SIGUSR1 blocked. */
+static void its_threads_take_none(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    int threads = 0;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        if (task->d_name[0] == '.' || atoi(task->d_name) == getpid()) {
+            continue;
+        }
+        char path[300], line[256];
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        FILE *status = fopen(path, "r");
+        unsigned long long blocked = 0;
+        while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+            sscanf(line, "SigBlk: %llx", &blocked);
+        }
+        if (status != NULL) {
+            fclose(status);
+            CHECK(blocked >> (SIGUSR1 - 1) & 1);
+            threads++;
+        }
+    }
+    closedir(tasks);
+    CHECK(threads > 0);
+}
+
 /* Signals of the process go to the application's threads, here the only one. */
 static void signals_are_the_hosts(void) {
+    its_threads_take_none();
     main_thread = pthread_self();
     struct sigaction action = {.sa_handler = take};
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);

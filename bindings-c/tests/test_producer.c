@@ -119,8 +119,12 @@ static void others_end_a_wait(void) {
     CHECK(pthread_create(&thread, NULL, wake_later, queue) == 0);
     OK(flymq_poll(queue, 1, -1, &events, &error));
     CHECK(events == NULL && pthread_join(thread, NULL) == 0);
+    int fd;
+    OK(flymq_queue_fd(queue, &fd, &error));
     CHECK(pthread_create(&thread, NULL, close_later, queue) == 0);
     FAILS(FLYMQ_ERROR_CLOSED, flymq_poll(queue, 1, -1, &events, &error));
+    /* Whoever waits for the descriptor learns of it too: that stays until the queue is freed. */
+    CHECK(readable(fd));
     CHECK(pthread_join(thread, NULL) == 0);
     flymq_queue_free(queue);
 }
@@ -167,7 +171,9 @@ static void events_are_called_back(World world) {
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_poll(queue, 1, 0, &events, &error));
     flymq_producer *producer;
     OK(flymq_producer_new(world.client, NULL, queue, &producer, &error));
+    pthread_mutex_lock(&counts.lock);
     counts.again = producer;
+    pthread_mutex_unlock(&counts.lock);
     for (int i = 0; i < RECORDS; i++) {
         OK(flymq_producer_send(producer, "called", NULL, 0, "x", 1, NULL, &error));
     }

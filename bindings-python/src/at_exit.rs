@@ -9,6 +9,7 @@ use pyo3::types::PyType;
 
 use crate::asyncio;
 use crate::handle::{Handle, Resource};
+use crate::logging;
 
 /// How long closing may take when the program ends, or Ctrl-C leaves a `with` block.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -52,6 +53,7 @@ pub fn close_all(py: Python<'_>) -> PyResult<()> {
         result = result.and(open.close(py, left));
     }
     asyncio::stop_all(py);
+    logging::stop(py);
     result
 }
 

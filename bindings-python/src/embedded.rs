@@ -126,7 +126,7 @@ impl EmbeddedBroker {
             auth: users.map(auth),
             ..Config::default()
         };
-        let host = Arc::new(Host::new(THREADS)?);
+        let host = Arc::new(Host::new(py, THREADS)?);
         let broker = host.wait(py, Broker::start(config))?;
         let address = broker.local_addr();
         let core = Running(Arc::new(Mutex::new(Some(Parts { broker, temporary }))));

@@ -24,6 +24,7 @@
 //! | [`context`] | context managers |
 //! | [`handle`] | what stands behind an object: closing it, fork safety |
 //! | [`fork`] | which process this is |
+//! | [`logging`] | what the core logs → `logging` |
 //! | [`at_exit`] | what is open at interpreter exit is closed |
 //!
 //! Each class that waits has one for asyncio beside it. What they do is written once, as functions of
@@ -47,6 +48,7 @@ mod errors;
 mod fork;
 mod groups;
 mod handle;
+mod logging;
 mod messages;
 mod op;
 mod pool;
@@ -75,6 +77,7 @@ mod _native {
         embedded::EmbeddedBroker,
         encryption::Keyring,
         errors::error_table,
+        logging::_log,
         messages::{Message, RecordMetadata},
         pool::{AsyncFlyMQClientPool, FlyMQClientPool},
         producer::{AsyncDelivery, AsyncProducer, Delivery, Producer},
@@ -106,6 +109,8 @@ fn refuse_sub_interpreter() -> PyResult<()> {
 }
 
 fn close_at_exit(py: Python<'_>) -> PyResult<()> {
+    // Before that of `logging`, which has to be there for what is logged meanwhile.
+    py.import("logging")?;
     let close_all = wrap_pyfunction!(at_exit::close_all, py)?;
     py.import("atexit")?.call_method1("register", (close_all,))?;
     Ok(())

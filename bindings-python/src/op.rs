@@ -35,6 +35,8 @@ type Finish<T> = Box<dyn FnOnce(Python<'_>, Outcome) -> PyResult<T> + Send>;
 pub struct Op<R, T> {
     pub call: Box<dyn FnOnce(R) -> Work + Send>,
     pub finish: Finish<T>,
+    /// Whether an event loop's thread does it by itself; see [`Step::quick`](crate::step::Step::quick).
+    pub is_quick: bool,
 }
 
 impl<R, T> Op<R, T> {
@@ -50,6 +52,12 @@ impl<R, T> Op<R, T> {
         Self {
             call: Box::new(|this| erase(call(this))),
             finish: Box::new(|py, outcome| finish(py, recover(outcome)?)),
+            is_quick: false,
         }
+    }
+
+    /// The same call, which takes short steps.
+    pub fn quick(self) -> Self {
+        Self { is_quick: true, ..self }
     }
 }

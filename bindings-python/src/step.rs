@@ -36,7 +36,8 @@ impl Step {
         Self::Core { host, work: erase(future), is_quick: false, then: Box::new(then) }
     }
 
-    /// As [`core`](Self::core) for a future that is mostly ready at once, which is tried first.
+    /// As [`core`](Self::core) for a future that takes short steps and is often ready at once: it is
+    /// tried first, and an event loop's thread goes on with it by itself.
     pub fn quick(self) -> Self {
         match self {
             Self::Core { host, work, then, .. } => Self::Core { host, work, is_quick: true, then },

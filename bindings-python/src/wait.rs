@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use tokio::task::JoinHandle;
 
 use crate::errors;
+use crate::logging;
 
 /// How often a wait lets Python's signal handlers run.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -22,7 +23,8 @@ pub struct Host(Runtime);
 
 impl Host {
     /// Starts the threads.
-    pub fn new(threads: usize) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, threads: usize) -> PyResult<Self> {
+        logging::install(py)?;
         Runtime::new(threads).map(Self).map_err(errors::from_core)
     }
 
@@ -34,11 +36,15 @@ impl Host {
         self.0.handle().spawn(future)
     }
 
-    /// Looks once whether the future is ready.
-    pub fn poll_once<F: Future + ?Sized>(&self, future: Pin<&mut F>) -> PyResult<Poll<F::Output>> {
+    /// Looks once whether the future is ready; the waker tells when to look again.
+    pub fn poll_once<F: Future + ?Sized>(
+        &self,
+        future: Pin<&mut F>,
+        waker: &Waker,
+    ) -> PyResult<Poll<F::Output>> {
         guarded(|| {
             let _context = self.0.handle().enter();
-            Ok(future.poll(&mut Context::from_waker(Waker::noop())))
+            Ok(future.poll(&mut Context::from_waker(waker)))
         })
     }
 
@@ -49,6 +55,7 @@ impl Host {
         py: Python<'_>,
         future: impl Future<Output = Result<T, E>> + Send,
     ) -> PyResult<T> {
+        logging::follow(py)?;
         let result = guarded(|| {
             py.detach(|| self.0.block_on_interruptible(future, SIGNAL_INTERVAL, check_signals))
         })?;
@@ -62,7 +69,7 @@ impl Host {
         future: impl Future<Output = Result<T, E>> + Send,
     ) -> PyResult<T> {
         let mut future = pin!(future);
-        match self.poll_once(future.as_mut())? {
+        match self.poll_once(future.as_mut(), Waker::noop())? {
             Poll::Ready(result) => result.map_err(|error| error.into().into()),
             Poll::Pending => self.wait(py, future),
         }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,28 @@ def test_the_broker_runs_until_it_is_told_to_stop(
 def test_the_version() -> None:
     output = subprocess.check_output([COMMAND, "--version"], text=True)
     assert output == f"flymq {__version__}\n"
+
+
+def pages(command: list[str], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The help of a command and of all below it."""
+    page = subprocess.check_output([*command, *path, "--help"], text=True, timeout=DEADLINE)
+    yield path, page
+    _, _, commands = page.partition("\nCommands:\n")
+    for name in re.findall(r"^  (\w[\w-]*)", commands.partition("\n\n")[0], re.MULTILINE):
+        if name != "help":
+            yield from pages(command, (*path, name))
+
+
+def test_the_commands_are_those_of_the_rust_binary() -> None:
+    from_python = dict(pages([COMMAND]))
+    assert len(from_python) > 20 and ("topic", "create") in from_python
+    assert dict(pages([sys.executable, "-m", "flymq"])) == from_python
+    root = Path(__file__).parents[2]
+    if not (root / "target" / "debug" / "flymq").exists():
+        pytest.skip("there is no Rust binary: cargo build -p flymq-cli")
+    build = ["cargo", "build", "--quiet", "-p", "flymq-cli", "--bin", "flymq"]
+    subprocess.run(build, cwd=root, check=True)
+    assert dict(pages([str(root / "target" / "debug" / "flymq")])) == from_python
 
 
 def test_a_wrong_command_line_is_code_2() -> None:

@@ -122,14 +122,14 @@ print("done", flush=True)
 
 # What never waits for a broker.
 AT_ONCE = {
-    "FlyMQClient": {"close", "metrics"},
+    "FlyMQClient": {"addresses", "close", "metrics"},
     "FlyMQClientPool": {"borrowed", "close", "size"},
-    "Producer": set(),
+    "Producer": {"addresses"},
     "Delivery": {"add_done_callback", "done", "topic"},
     "TransactionalProducer": {"transactional_id"},
     "Transaction": set(),
     "Consumer": {
-        "assignment", "commit_async", "lag", "pause", "position", "resume", "subscribe",
+        "addresses", "assignment", "commit_async", "group", "lag", "pause", "position", "resume", "subscribe",
     },
     "Commit": set(),
 }  # fmt: skip

@@ -11,12 +11,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+def snippets(readme: str, language: str) -> list[str]:
+    """A README's blocks of a language."""
+    text = (ROOT / readme).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
 def snippet(readme: str, language: str) -> str:
     """A README's one block of a language."""
-    (block,) = re.findall(
-        rf"^```{language}\n(.*?)^```$", (ROOT / readme).read_text(), re.DOTALL | re.MULTILINE
-    )
-    return str(block)
+    (block,) = snippets(readme, language)
+    return block
 
 
 def without_docstring(source: str) -> str:
@@ -52,8 +56,13 @@ def test_the_package_readme_runs(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(snippet("bindings-python/README.md", "python"), {})
+    blocking, asynchronous = snippets("bindings-python/README.md", "python")
+    exec(blocking, {})
     assert len(capsys.readouterr().out.splitlines()) == 1000
+    exec(asynchronous, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("RecordMetadata(topic='orders', partition=0, offset=100")
+    assert lines[-1] == "b'cancel 17'" and len(lines) == 103
 
 
 def test_the_rust_snippet_is_the_rust_quickstart() -> None:

@@ -1,7 +1,8 @@
-"""Group and transaction scenarios that every FlyMQ library is held against."""
+"""Group and transaction scenarios that every FlyMQ library is held against, with both APIs."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 import flymq
 import pytest
-from flymq import Consumer, EmbeddedBroker, FlyMQClient, Transaction, TransactionalProducer
+from flymq import EmbeddedBroker
 from helpers import DEADLINE
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
@@ -22,27 +23,66 @@ SCENARIOS = [
 ]
 
 
+class Blocking:
+    """The blocking API."""
+
+    Client: Any = flymq.FlyMQClient
+    Consumer: Any = flymq.Consumer
+    TransactionalProducer: Any = flymq.TransactionalProducer
+
+    def wait(self, result: Any) -> Any:
+        """What the call has returned."""
+        return result
+
+    def opened(self, it: Any) -> Any:
+        """It, connected."""
+        return it
+
+    def close(self) -> None:
+        pass
+
+
+class Asyncio(Blocking):
+    """The same for asyncio, on an event loop that runs while something is waited for."""
+
+    Client = flymq.AsyncFlyMQClient
+    Consumer = flymq.AsyncConsumer
+    TransactionalProducer = flymq.AsyncTransactionalProducer
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def wait(self, result: Any) -> Any:
+        return self._runner.run(result)
+
+    def opened(self, it: Any) -> Any:
+        self.wait(it.connect())
+        return it
+
+    def close(self) -> None:
+        self._runner.close()
+
+
 class World:
     """A broker, and the consumers and producers that a scenario has opened."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, api: Blocking, folder: Path) -> None:
+        self._api = api
+        self._wait = api.wait
         self._folder = folder
         self._broker = EmbeddedBroker(folder, durability="os")
-        self._client = FlyMQClient(self._broker.address)
-        self._consumers: dict[str, Consumer] = {}
-        self._producers: dict[str, TransactionalProducer] = {}
-        self._transactions: dict[str, Transaction] = {}
+        self._client = api.opened(api.Client(self._broker.address))
+        self._consumers: dict[str, Any] = {}
+        self._producers: dict[str, Any] = {}
+        self._transactions: dict[str, Any] = {}
 
     def close(self) -> None:
         # What is still open in a scenario that failed, or was put out of action by its steps.
-        open_ones: list[Consumer | TransactionalProducer] = [
-            *self._consumers.values(),
-            *self._producers.values(),
-        ]
-        for open_one in open_ones:
+        for open_one in [*self._consumers.values(), *self._producers.values()]:
             with contextlib.suppress(flymq.FlyMQError):
-                open_one.close(1)
-        self._client.close()
+                self._wait(open_one.close(1))
+        self._wait(self._client.close())
+        self._api.close()
         self._broker.close()
 
     def step(self, do: str, error: str | None = None, **fields: Any) -> None:
@@ -51,7 +91,8 @@ class World:
             return
         with pytest.raises(flymq.FlyMQError) as caught:
             if do == "poll":
-                self._until(lambda: bool(self._consumers[fields["consumer"]].poll(timeout=0.1)))
+                consumer = self._consumers[fields["consumer"]]
+                self._until(lambda: bool(self._wait(consumer.poll(timeout=0.1))))
             else:
                 getattr(self, do)(**fields)
         assert caught.value.name == error
@@ -64,15 +105,20 @@ class World:
 
     def _poll_all(self, names: list[str]) -> None:
         for name in names:
-            assert self._consumers[name].poll(timeout=0.02) == [], "records where none are expected"
+            polled = self._wait(self._consumers[name].poll(timeout=0.02))
+            assert polled == [], "records where none are expected"
+
+    def _assignment(self, consumer: str) -> list[flymq.TopicPartition]:
+        slots: list[flymq.TopicPartition] = self._wait(self._consumers[consumer].assignment())
+        return slots
 
     # The steps, each with its fields.
 
     def create_topic(self, topic: str, partitions: int) -> None:
-        self._client.create_topic(topic, partitions)
+        self._wait(self._client.create_topic(topic, partitions))
 
     def add_partitions(self, topic: str, partitions: int) -> None:
-        self._client.add_partitions(topic, partitions)
+        self._wait(self._client.add_partitions(topic, partitions))
 
     def restart_broker(self) -> None:
         port = self._broker.port
@@ -80,21 +126,23 @@ class World:
         self._broker = EmbeddedBroker(self._folder, port=port, durability="os")
 
     def produce(self, topic: str, values: list[str], partition: int = 0) -> None:
-        self._client.produce_batch(topic, [(None, value) for value in values], partition)
+        records = [(None, value) for value in values]
+        self._wait(self._client.produce_batch(topic, records, partition))
 
     def read(self, topic: str, isolation: Any, values: list[str], partition: int = 0) -> None:
-        messages = self._client.fetch(topic, 0, partition, isolation=isolation)
+        messages = self._wait(self._client.fetch(topic, 0, partition, isolation=isolation))
         assert [text(m) for m in messages] == values
 
     def join(self, consumer: str, **options: Any) -> None:
         options.setdefault("auto_commit", False)
-        self._consumers[consumer] = Consumer(self._client, **options)
+        made = self._api.Consumer(self._client, **options)
+        self._consumers[consumer] = self._api.opened(made)
 
     def assigned(self, consumers: dict[str, dict[str, list[int]]]) -> None:
         def reached() -> bool:
             self._poll_all(list(consumers))
             return all(
-                sorted(self._consumers[name].assignment())
+                sorted(self._assignment(name))
                 == sorted((topic, p) for topic, partitions in slots.items() for p in partitions)
                 for name, slots in consumers.items()
             )
@@ -105,7 +153,7 @@ class World:
         def reached() -> bool:
             self._poll_all(consumers)
             held = [
-                [slot.partition for slot in self._consumers[name].assignment() if slot.topic == topic]
+                [slot.partition for slot in self._assignment(name) if slot.topic == topic]
                 for name in consumers
             ]
             together = sorted(partition for slots in held for partition in slots)
@@ -118,7 +166,8 @@ class World:
 
         def reached() -> bool:
             wanted = min(max_records, len(values) - len(seen))
-            seen.extend(text(m) for m in self._consumers[consumer].poll(wanted, timeout=0.1))
+            polled = self._wait(self._consumers[consumer].poll(wanted, timeout=0.1))
+            seen.extend(text(m) for m in polled)
             return len(seen) == len(values)
 
         self._until(reached)
@@ -127,57 +176,58 @@ class World:
     def position(self, consumer: str, topic: str, partition: int, offset: int) -> None:
         def reached() -> bool:
             self._poll_all([consumer])
-            return self._consumers[consumer].position(topic, partition) == offset
+            at = self._wait(self._consumers[consumer].position(topic, partition))
+            return bool(at == offset)
 
         self._until(reached)
 
     def seek(self, consumer: str, topic: str, partition: int, offset: int) -> None:
-        self._consumers[consumer].seek(topic, partition, offset)
+        self._wait(self._consumers[consumer].seek(topic, partition, offset))
 
     def rewind(self, consumer: str) -> None:
-        self._consumers[consumer].rewind()
+        self._wait(self._consumers[consumer].rewind())
 
     def committed(self, group: str, offsets: dict[str, dict[str, int]]) -> None:
         expected = {(t, int(p)): o for t, found in offsets.items() for p, o in found.items()}
-        assert self._client.group_offsets(group) == expected
+        assert self._wait(self._client.group_offsets(group)) == expected
 
     def reset(self, group: str, topic: str, to: Any) -> None:
-        self._client.reset_group_offsets(group, topic, to)
+        self._wait(self._client.reset_group_offsets(group, topic, to))
 
     def delete_group(self, group: str) -> None:
-        self._client.delete_group(group)
+        self._wait(self._client.delete_group(group))
 
     def open(self, producer: str, transactional_id: str) -> None:
-        self._producers[producer] = TransactionalProducer(
-            self._client, transactional_id=transactional_id
-        )
+        made = self._api.TransactionalProducer(self._client, transactional_id=transactional_id)
+        self._producers[producer] = self._api.opened(made)
 
     def begin(self, producer: str) -> None:
-        self._transactions[producer] = self._producers[producer].transaction()
+        self._transactions[producer] = self._wait(self._producers[producer].transaction())
 
     def commit(self, producer: str | None = None, consumer: str | None = None) -> None:
         if producer is not None:
-            self._transactions[producer].commit()
+            self._wait(self._transactions[producer].commit())
         if consumer is not None:
-            self._consumers[consumer].commit()
+            self._wait(self._consumers[consumer].commit())
 
     def abort(self, producer: str) -> None:
-        self._transactions[producer].abort()
+        self._wait(self._transactions[producer].abort())
 
     def send(self, producer: str, topic: str, values: list[str], partition: int = 0) -> None:
         transaction = self._transactions[producer]
-        deliveries = [transaction.produce(topic, v, partition=partition) for v in values]
-        for delivery in deliveries:
-            delivery.result(DEADLINE)
+        sent = [self._wait(transaction.produce(topic, v, partition=partition)) for v in values]
+        for delivery in sent:
+            self._wait(delivery.result(DEADLINE))
 
     def send_offsets(self, producer: str, consumer: str) -> None:
-        self._transactions[producer].send_offsets(self._consumers[consumer])
+        transaction = self._transactions[producer]
+        self._wait(transaction.send_offsets(self._consumers[consumer]))
 
     def close_one(self, consumer: str | None = None, producer: str | None = None) -> None:
         if consumer is not None:
-            self._consumers.pop(consumer).close()
+            self._wait(self._consumers.pop(consumer).close())
         if producer is not None:
-            self._producers.pop(producer).close()
+            self._wait(self._producers.pop(producer).close())
 
 
 def text(message: flymq.Message) -> str:
@@ -185,9 +235,9 @@ def text(message: flymq.Message) -> str:
     return message.value.decode()
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+@pytest.fixture(params=[Blocking, Asyncio], ids=["blocking", "asyncio"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    world = World(request.param(), tmp_path)
     yield world
     world.close()
 

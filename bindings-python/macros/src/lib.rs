@@ -15,7 +15,7 @@ use syn::{
 /// that Python's convert to, and return a `Result` that converts to Python's:
 ///
 /// - `async fn`: the blocking method waits for it, the other one returns an awaitable. `#[quick]`
-///   says that it is mostly ready at once, which is then tried first.
+///   says that it takes short steps and is often ready at once, which is then tried first.
 /// - `fn` without `self`, returning a `PyResult<Op<Self, T>>`: it prepares a call when the method is
 ///   called, with the GIL.
 /// - `fn`: both methods call it; with `#[getter]` it is a property.

@@ -1,14 +1,17 @@
 //! From the core's threads to an event loop.
 //!
 //! Outcomes are queued, and one callback of the event loop takes all that there are: the core's threads
-//! never wait for the GIL.
+//! never wait for the GIL. Work of short steps is not even theirs: the event loop's own thread does it,
+//! and they only tell when it can go on.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Wake, Waker};
 
 use futures_util::FutureExt;
+use pyo3::intern;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
@@ -16,11 +19,19 @@ use super::alarm::Alarm;
 use super::running_loop;
 use crate::errors;
 use crate::fork;
+use crate::logging;
 use crate::op::{Outcome, Work};
 use crate::wait::{Host, panicked};
 
 /// What became of a call; an error if it panicked, `None` if it was cut off.
 type Arrival = Option<std::thread::Result<Outcome>>;
+
+/// What the core's threads tell of a call.
+enum News {
+    Arrival(Arrival),
+    /// Work that the event loop's thread does can go on.
+    GoOn,
+}
 
 /// Brings outcomes to one event loop. It lasts while anything is open there or waits there.
 pub struct Bridge {
@@ -35,15 +46,31 @@ pub struct Bridge {
 
 /// What the core's threads have of it.
 struct Arrivals {
-    queue: Mutex<Vec<(u64, Arrival)>>,
+    queue: Mutex<Vec<(u64, News)>>,
     alarm: Alarm,
+}
+
+impl Arrivals {
+    fn announce(&self, id: u64, news: News) {
+        let was_empty = {
+            let mut queue = lock(&self.queue);
+            queue.push((id, news));
+            queue.len() == 1
+        };
+        // Who rings for the first is heard for all that follow.
+        if was_empty {
+            self.alarm.ring();
+        }
+    }
 }
 
 /// A call under way.
 struct Waiting {
     /// Of asyncio; done once the arrival is there.
     future: Py<PyAny>,
-    arrival: Option<Arrival>,
+    /// What the event loop's thread has to do for it.
+    work: Option<OwnWork>,
+    outcome: Option<PyResult<Outcome>>,
 }
 
 /// Those in use. Locked only for moments, with the GIL, and never across a call of Python.
@@ -91,19 +118,37 @@ impl Bridge {
         self.arrivals.alarm.heard();
         let arrived = std::mem::take(&mut *lock(&self.arrivals.queue));
         let mut done = Vec::with_capacity(arrived.len());
-        {
-            let mut waiting = lock(&self.waiting);
-            for (id, arrival) in arrived {
-                // Whoever waited may have given up.
-                if let Some(call) = waiting.get_mut(&id) {
-                    call.arrival = Some(arrival);
-                    done.push(call.future.clone_ref(py));
-                }
+        for (id, news) in arrived {
+            let outcome = match news {
+                News::Arrival(arrival) => came(arrival),
+                News::GoOn => match self.go_on(id) {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+            };
+            // Whoever waited may have given up.
+            if let Some(call) = lock(&self.waiting).get_mut(&id) {
+                call.outcome = Some(outcome);
+                done.push(call.future.clone_ref(py));
             }
         }
         for future in done {
             // It fails where the future was cancelled, which is about to be noticed.
-            let _ = future.call_method1(py, "set_result", (py.None(),));
+            let _ = future.call_method1(py, intern!(py, "set_result"), (py.None(),));
+        }
+    }
+
+    /// Goes on with work of the event loop's thread; `None` as long as there is more to do.
+    fn go_on(&self, id: u64) -> Option<PyResult<Outcome>> {
+        // Not under the lock, which whatever the work leads to may want.
+        let mut work = lock(&self.waiting).get_mut(&id)?.work.take()?;
+        match work.poll() {
+            Ok(Poll::Ready(outcome)) => Some(Ok(outcome)),
+            Ok(Poll::Pending) => {
+                lock(&self.waiting).get_mut(&id)?.work = Some(work);
+                None
+            }
+            Err(panic) => Some(Err(panic)),
         }
     }
 
@@ -203,42 +248,73 @@ impl Rest {
 pub struct Pending {
     bridge: Arc<Bridge>,
     id: u64,
-    task: AbortHandle,
+    /// Where the core's threads do it.
+    task: Option<AbortHandle>,
     /// The threads that do the work.
     _host: Arc<Host>,
 }
 
 impl Pending {
-    /// Starts the work. Returns with it the asyncio future that is done once the outcome can be
-    /// taken, on the event loop that runs on this thread.
+    /// Has the core's threads do the work. Returns with it the asyncio future that is done once the
+    /// outcome can be taken, on the event loop that runs on this thread.
     pub fn start(py: Python<'_>, host: Arc<Host>, work: Work) -> PyResult<(Self, Py<PyAny>)> {
-        let bridge = Bridge::current(py)?;
-        let future = bridge.create_future.call0(py)?;
-        let id = bridge.next.fetch_add(1, Relaxed);
-        let waiting = Waiting { future: future.clone_ref(py), arrival: None };
-        lock(&bridge.waiting).insert(id, waiting);
-        let ticket = Ticket { arrivals: bridge.arrivals.clone(), id, arrival: None };
+        let (mut pending, future) = Self::wait(py, host.clone())?;
+        let arrivals = pending.bridge.arrivals.clone();
+        let ticket = Ticket { arrivals, id: pending.id, arrival: None };
         let task = host.spawn(async move {
             let mut ticket = ticket;
             ticket.arrival = Some(AssertUnwindSafe(work).catch_unwind().await);
         });
-        Ok((Self { bridge, id, task: task.abort_handle(), _host: host }, future))
+        pending.task = Some(task.abort_handle());
+        Ok((pending, future))
+    }
+
+    /// As [`start`](Self::start), but has the event loop's thread do the work, each of whose steps is
+    /// short. That takes half the time: nothing has to go to other threads and come back.
+    pub fn start_here(py: Python<'_>, host: Arc<Host>, work: Work) -> PyResult<(Self, Py<PyAny>)> {
+        let (pending, future) = Self::wait(py, host.clone())?;
+        let (bridge, id) = (&pending.bridge, pending.id);
+        let waker = Waker::from(Arc::new(Nudge { arrivals: bridge.arrivals.clone(), id }));
+        let mut work = OwnWork { host, work, waker };
+        match work.poll()? {
+            Poll::Pending => {
+                if let Some(waiting) = lock(&bridge.waiting).get_mut(&id) {
+                    waiting.work = Some(work);
+                }
+            }
+            // Meanwhile; it is for the event loop to say so.
+            Poll::Ready(outcome) => bridge.arrivals.announce(id, News::Arrival(Some(Ok(outcome)))),
+        }
+        Ok((pending, future))
+    }
+
+    fn wait(py: Python<'_>, host: Arc<Host>) -> PyResult<(Self, Py<PyAny>)> {
+        logging::follow(py)?;
+        let bridge = Bridge::current(py)?;
+        let future = bridge.create_future.call0(py)?;
+        let id = bridge.next.fetch_add(1, Relaxed);
+        let waiting = Waiting { future: future.clone_ref(py), work: None, outcome: None };
+        lock(&bridge.waiting).insert(id, waiting);
+        Ok((Self { bridge, id, task: None, _host: host }, future))
     }
 
     /// The outcome, if it is there.
     pub fn take(&self) -> Option<PyResult<Outcome>> {
-        let arrival = lock(&self.bridge.waiting).get_mut(&self.id)?.arrival.take()?;
-        Some(match arrival {
-            Some(Ok(outcome)) => Ok(outcome),
-            Some(Err(panic)) => Err(panicked(&*panic)),
-            None => Err(errors::closed("client")),
-        })
+        lock(&self.bridge.waiting).get_mut(&self.id)?.outcome.take()
+    }
+}
+
+fn came(arrival: Arrival) -> PyResult<Outcome> {
+    match arrival {
+        Some(Ok(outcome)) => Ok(outcome),
+        Some(Err(panic)) => Err(panicked(&*panic)),
+        None => Err(errors::closed("client")),
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.task.abort();
+        self.task.iter().for_each(AbortHandle::abort);
         let waited = lock(&self.bridge.waiting).remove(&self.id);
         Python::try_attach(|py| {
             drop(waited);
@@ -258,15 +334,36 @@ struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let was_empty = {
-            let mut queue = lock(&self.arrivals.queue);
-            queue.push((self.id, self.arrival.take()));
-            queue.len() == 1
-        };
-        // Who rings for the first is heard for all that follow.
-        if was_empty {
-            self.arrivals.alarm.ring();
-        }
+        self.arrivals.announce(self.id, News::Arrival(self.arrival.take()));
+    }
+}
+
+/// Work of the event loop's thread.
+struct OwnWork {
+    host: Arc<Host>,
+    work: Work,
+    waker: Waker,
+}
+
+impl OwnWork {
+    fn poll(&mut self) -> PyResult<Poll<Outcome>> {
+        self.host.poll_once(self.work.as_mut(), &self.waker)
+    }
+}
+
+/// Announces that work of the event loop's thread can go on.
+struct Nudge {
+    arrivals: Arc<Arrivals>,
+    id: u64,
+}
+
+impl Wake for Nudge {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.arrivals.announce(self.id, News::GoOn);
     }
 }
 

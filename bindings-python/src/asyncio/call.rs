@@ -1,7 +1,7 @@
 //! `Call`: what an asynchronous method returns.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyValueError};
 use pyo3::prelude::*;
@@ -97,10 +97,15 @@ impl Call {
             step = match step {
                 Step::Return(value) => return Err(PyStopIteration::new_err((value,))),
                 Step::Core { host, mut work, is_quick, then } => {
-                    if is_quick && let Poll::Ready(outcome) = host.poll_once(work.as_mut())? {
+                    let ready = match is_quick {
+                        true => host.poll_once(work.as_mut(), Waker::noop())?,
+                        false => Poll::Pending,
+                    };
+                    if let Poll::Ready(outcome) = ready {
                         then(py, outcome)?
                     } else {
-                        let (pending, future) = Pending::start(py, host, work)?;
+                        let start = if is_quick { Pending::start_here } else { Pending::start };
+                        let (pending, future) = start(py, host, work)?;
                         // Whoever waits for a future of asyncio says so.
                         let blocking = pyo3::intern!(py, "_asyncio_future_blocking");
                         future.bind(py).setattr(blocking, true)?;
@@ -214,11 +219,10 @@ impl Call {
 impl Drop for Call {
     /// Says so if it was forgotten to await it, as Python does of an `async def`.
     fn drop(&mut self) {
-        let is_unawaited = match self.state.get() {
-            Ok(state) => matches!(&*lock(state), State::Unawaited(_)),
-            Err(_) => false,
-        };
-        if is_unawaited {
+        if self.state.is_home()
+            && let Ok(state) = self.state.get()
+            && matches!(&*lock(state), State::Unawaited(_))
+        {
             Python::try_attach(|py| warn(py, self.name));
         }
     }

@@ -94,18 +94,24 @@ impl<R: Resource> AsyncHandle<R> {
 
     /// The resource, for one call on its event loop.
     pub fn get(&self, py: Python<'_>) -> PyResult<Served<R>> {
-        let state = self.lock()?;
-        let State::Open { handle, seat } = &*state else {
-            let is_closed = matches!(&*state, State::Closed);
-            return Err(if is_closed { errors::closed(R::NAME) } else { unconnected(R::NAME) });
-        };
-        if !seat.is_here(py)? {
+        if let State::Open { seat, .. } = &*self.lock()?
+            && !seat.is_here(py)?
+        {
             return Err(PyRuntimeError::new_err(format!(
                 "the {} was connected on another event loop; connect one on this",
                 R::NAME
             )));
         }
-        handle.get()
+        self.get_anywhere()
+    }
+
+    /// The resource, wherever it is asked for.
+    pub fn get_anywhere(&self) -> PyResult<Served<R>> {
+        match &*self.lock()? {
+            State::Open { handle, .. } => handle.get(),
+            State::Closed => Err(errors::closed(R::NAME)),
+            State::Unconnected(_) | State::Connecting => Err(unconnected(R::NAME)),
+        }
     }
 
     /// The resource, if it is open. What is yet to be connected is closed by that.
@@ -159,10 +165,10 @@ impl<R: Resource> AsyncHandle<R> {
         let this = self.clone();
         Call::new(name, move |py| {
             let Served { core, host } = this.get(py)?;
-            let finish = op.finish;
+            let (finish, is_quick) = (op.finish, op.is_quick);
             let then = |py: Python<'_>, outcome| Ok(Step::Return(value(py, finish(py, outcome)?)?));
             let (work, then) = ((op.call)(core), Box::new(then));
-            Ok(Step::Core { host, work, is_quick: false, then })
+            Ok(Step::Core { host, work, is_quick, then })
         })
     }
 

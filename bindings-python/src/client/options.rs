@@ -34,8 +34,8 @@ impl Options {
 impl Blueprint for Options {
     type Resource = Connected;
 
-    fn make(&self, _py: Python<'_>) -> PyResult<Making<Connected>> {
-        let host = Arc::new(Host::new(THREADS)?);
+    fn make(&self, py: Python<'_>) -> PyResult<Making<Connected>> {
+        let host = Arc::new(Host::new(py, THREADS)?);
         let config = self.0.clone();
         let connect = async { Ok(Connected::new(Client::with_config(config).await?)) };
         Ok((host, connect.boxed()))

@@ -32,7 +32,7 @@ impl Connected {
         let serializers = Serializers::of_value(serializer);
         let record = serializers.record(&topic, data, key, headers, partition, timestamp, None)?;
         let produce = async move |this: Self| this.client.produce(&topic, record).await;
-        Ok(Op::new(produce, |_, stored| Ok(stored.offset)))
+        Ok(Op::new(produce, |_, stored| Ok(stored.offset)).quick())
     }
 
     /// As `produce`, but return the RecordMetadata: topic, partition, offset and timestamp.
@@ -49,7 +49,7 @@ impl Connected {
         let serializers = Serializers::of_value(serializer);
         let record = serializers.record(&topic, data, key, headers, partition, timestamp, None)?;
         let produce = async move |this: Self| this.client.produce(&topic, record).await;
-        Ok(Op::new(produce, |_, stored| Ok(RecordMetadata(stored))))
+        Ok(Op::new(produce, |_, stored| Ok(RecordMetadata(stored))).quick())
     }
 
     /// Send (key, data) pairs, wait until all are stored, and return their offsets in their order.

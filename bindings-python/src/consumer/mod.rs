@@ -434,7 +434,7 @@ impl<'py> FromPyObject<'_, 'py> for Member {
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let served = match value.cast::<AsyncConsumer>() {
-            Ok(consumer) => consumer.get().handle.get(value.py())?,
+            Ok(consumer) => consumer.get().handle.get_anywhere()?,
             Err(_) => value.cast::<Consumer>()?.get().handle.get()?,
         };
         Ok(Self(served.core))

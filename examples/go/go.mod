@@ -1,0 +1,3 @@
+module flymq.io/examples/go
+
+go 1.22
