@@ -29,17 +29,23 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# What may differ between versions of Spring Boot; all of it is tested on the newest one.
+SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
+	-Dsurefire.failIfNoSpecifiedTests=false
 # The library in the profile of `cargo test`, and a Python to exchange records with.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
 
-.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python chaos fuzz \
+.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(RELEASED)/.wheel $(FLIGHTS) ## Replay 336,776 flights through the broker and check every figure
+demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights through the broker and check every figure
 	$(RELEASED)/bin/python examples/python/demo_flights.py $(FLIGHTS)
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl .,flymq-client,../examples/java install
+	cd examples/java && $(MAVEN) -Dexec.executable=java \
+		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
 test: test-rust test-supply test-python test-c test-java ## Run all tests
 
@@ -73,6 +79,9 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
 	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
 		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=3.5.7 test
+	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=4.0.7 \
+		$(if $(NEWER_JDK),-Dflymq.test.jvm=$(NEWER_JDK)/bin/java) test
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
@@ -88,6 +97,12 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
+bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_ARGS: -Dfsync=true …)
+	cargo build --release -p flymq-cli
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
+		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
+	bench/java/run.sh $(BENCH_ARGS)
+
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
 
@@ -96,7 +111,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/java/target examples/kotlin/target
+	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target
 
 # Files.
 

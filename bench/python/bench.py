@@ -23,9 +23,10 @@ from scenario import Durability, Scenario
 from servers import ROOT, Missing, Servers
 
 HERE = Path(__file__).resolve().parent
-#: How long a run is to last, and what share of its records the run before has that tells how many.
+#: How long a run is to last.
 SECONDS, QUICK_SECONDS = 2.0, 0.5
-CALIBRATION = 100
+#: What share of the most records is tried first, to see how many a run can take.
+FIRST_SHARE = 1000
 
 
 def main(arguments: list[str]) -> None:
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> None:
     if not scenarios:
         sys.exit("bench.py: no scenario has such a name")
     results: dict[str, Any] = {
-        "command": f"make bench-python BENCH_ARGS='{' '.join(arguments)}'".replace(" BENCH_ARGS=''", ""),
+        "command": _command(arguments),
         "machine": machine.describe(options.data_dir),
         "runs": options.runs,
         "seconds": QUICK_SECONDS if options.quick else SECONDS,
@@ -75,6 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
     parser.add_argument("--docs", type=Path, help="replace the table in this page")
     return parser
+
+
+def _command(arguments: list[str]) -> str:
+    """The command, without where its results go, which the Makefile says."""
+    words = list(arguments)
+    for option in ("--json", "--docs"):
+        if option in words:
+            at = words.index(option)
+            del words[at : at + 2]
+    return f"make bench-python BENCH_ARGS='{' '.join(words)}'" if words else "make bench-python"
 
 
 def _wanted(name: str, parts: list[str]) -> bool:
@@ -128,17 +139,19 @@ class Bench:
         return result
 
     def _amount(self, system: System) -> int:
-        """How many records last as long as a run is to."""
+        """How many records last as long as a run is to: tried with few, and then with some more."""
         most = self._scenario.records
-        few = most // CALIBRATION
-        topic = None
-        if self._scenario.kind == "consume":
-            topic = next(self._topics)
-            self._run(system, "fill", few, topic)
-        rate = self._run(system, self._scenario.kind, few, topic)["rate"]
-        if topic:
-            self._run(system, "delete", 0, topic)
-        return int(min(most, max(few, rate * self._seconds)))
+        few = amount = most // FIRST_SHARE
+        for share in (0.1, 1.0):
+            topic = None
+            if self._scenario.kind == "consume":
+                topic = next(self._topics)
+                self._run(system, "fill", amount, topic)
+            rate = self._run(system, self._scenario.kind, amount, topic)["rate"]
+            if topic:
+                self._run(system, "delete", 0, topic)
+            amount = int(min(most, max(few, rate * self._seconds * share)))
+        return amount
 
     def _run(
         self, system: System, kind: str, records: int, topic: str | None = None

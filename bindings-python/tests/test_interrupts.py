@@ -124,12 +124,12 @@ print("done", flush=True)
 AT_ONCE = {
     "FlyMQClient": {"addresses", "close", "metrics"},
     "FlyMQClientPool": {"borrowed", "close", "size"},
-    "Producer": set(),
+    "Producer": {"addresses"},
     "Delivery": {"add_done_callback", "done", "topic"},
     "TransactionalProducer": {"transactional_id"},
     "Transaction": set(),
     "Consumer": {
-        "assignment", "commit_async", "lag", "pause", "position", "resume", "subscribe",
+        "addresses", "assignment", "commit_async", "group", "lag", "pause", "position", "resume", "subscribe",
     },
     "Commit": set(),
 }  # fmt: skip

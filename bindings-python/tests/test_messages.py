@@ -11,6 +11,7 @@ from typing import Any
 import flymq
 import pytest
 from flymq import FlyMQClient, Message, RecordMetadata
+from flymq.serializers import JsonSerde
 
 
 def message(**changes: Any) -> Message:
@@ -139,6 +140,20 @@ def test_messages_are_collected_with_what_they_hold() -> None:
     del value
     gc.collect()
     assert gone() is None
+
+
+def test_the_garbage_collector_looks_only_at_messages_that_hold_objects(
+    client: FlyMQClient, topic: str
+) -> None:
+    client.produce_batch(topic, [(None, b"[]")] * 10)
+    with flymq.Consumer(client) as consumer:
+        consumer.assign([(topic, 0)])
+        polled = consumer.poll()
+    plain = [*polled, *client.fetch(topic, 0)]
+    assert all(message.value == b"[]" and message.key is None for message in plain)
+    assert not any(map(gc.is_tracked, plain))
+    read = client.fetch(topic, 0, deserializer=JsonSerde())
+    assert all(map(gc.is_tracked, read))
 
 
 def test_generic_at_run_time() -> None:

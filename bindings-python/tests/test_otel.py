@@ -349,6 +349,11 @@ def test_only_some_objects(
     async def main() -> None:
         async with AsyncFlyMQClient(broker.address) as other:
             await traced(other, **providers).produce(topic, "x")
+            async with traced(other, **providers).transaction() as transaction:
+                await transaction.produce(topic, "x")
+            begun = await traced(other, **providers).transaction()
+            await begun.produce(topic, "x")
+            await begun.commit()
             reading = AsyncConsumer(other, topic, group=f"{group}-2")
             async with traced(reading, **providers) as consumer:
                 async for _message in consumer:
@@ -360,8 +365,7 @@ def test_only_some_objects(
         f"send {topic}",
         f"receive {topic}",
         f"receive {topic}",
-        f"send {topic}",
-        f"send {topic}",
+        *[f"send {topic}"] * 4,
         f"receive {topic}",
     ]
     with pytest.raises(TypeError, match="no calls"):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import flymq
@@ -15,7 +19,7 @@ import pytest
 from asyncs import run, until
 from flymq import FlyMQClient, TopicPartition
 from flymq.taskiq import FlyMQBroker
-from helpers import script
+from helpers import DEADLINE, script
 from taskiq import AckableMessage, AsyncResultBackend, TaskiqResult
 from taskiq.exceptions import SendTaskError
 from taskiq.receiver import Receiver
@@ -185,6 +189,55 @@ def test_tasks_of_a_killed_worker_are_executed_by_another(
         worker.send_signal(signal.SIGKILL)
     run(execute())
     assert client.group_offsets(name) == {TopicPartition(name, 0): 0}
+
+
+MODULE = """
+import os
+import flymq
+from flymq.taskiq import FlyMQBroker
+
+broker = FlyMQBroker(topic=os.environ["TOPIC"], group=os.environ["TOPIC"])
+
+@broker.task
+async def work(number: int) -> None:
+    async with flymq.AsyncFlyMQClient() as client:
+        await client.produce(os.environ["TOPIC"] + "-done", str(number))
+"""
+
+
+def test_the_worker_command(
+    broker: flymq.EmbeddedBroker,
+    client: FlyMQClient,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It forks: nothing is connected before."""
+    (tmp_path / "tasks.py").write_text(MODULE)
+    client.create_topic(f"{name}-done")
+    monkeypatch.setenv("FLYMQ_BOOTSTRAP_SERVERS", broker.address)
+    monkeypatch.setenv("TOPIC", name)
+    monkeypatch.syspath_prepend(tmp_path)
+    command = [sys.executable, "-m", "taskiq", "worker", "tasks:broker", "--workers", "2"]
+    worker = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        tasks = importlib.import_module("tasks")
+
+        async def main() -> None:
+            await tasks.broker.startup()
+            for number in range(20):
+                await tasks.work.kiq(number)
+            await tasks.broker.shutdown()
+            await until(lambda: client.latest(f"{name}-done") >= 20)
+
+        run(main())
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(DEADLINE) == 0
+    finally:
+        worker.kill()
+        worker.wait()
+    done = {message.value for message in client.fetch(f"{name}-done", 0)}
+    assert done == {b"%d" % number for number in range(20)}
 
 
 def test_a_failed_task_and_garbage_do_not_come_again(

@@ -110,7 +110,7 @@ class AckingConsumer:
             window.deliver(message.offset)
             if len(window) >= self._max_unacked and not window.paused:
                 window.paused = True
-                logger.info("%s-%d waits: %d messages are not acknowledged", *slot, len(window))
+                logger.warning("%s-%d waits: %d messages are not acknowledged", *slot, len(window))
                 await self.consumer.pause(*slot)
         return messages
 

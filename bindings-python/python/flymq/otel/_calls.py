@@ -253,6 +253,9 @@ _METHODS: dict[type, dict[str, _Advice]] = {
     flymq.AsyncProducer: {"send": _send},
     flymq.Transaction: {"produce": _send},
     flymq.AsyncTransaction: {"produce": _send},
+    # What they begin is traced.
+    flymq.TransactionalProducer: {},
+    flymq.AsyncTransactionalProducer: {},
     flymq.Consumer: {"poll": _receive, "__next__": _receive, "batches": _receive},
     flymq.AsyncConsumer: {"poll": _receive, "__anext__": _receive, "batches": _receive},
 }

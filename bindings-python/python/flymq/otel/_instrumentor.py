@@ -79,7 +79,7 @@ def traced(
     It is used like what it stands for, but FlyMQ's constructors want the original:
     `traced(flymq.Producer(client))`, not `flymq.Producer(traced(client))`.
     """
-    if not traced_methods(type(target)):
+    if type(target) not in traced_classes():
         raise TypeError(f"a {type(target).__name__} has no calls that could be traced")
     return cast(_T, _Traced(target, Telemetry(tracer_provider, meter_provider)))
 
@@ -108,6 +108,26 @@ def _use(tracer_provider: TracerProvider | None, meter_provider: MeterProvider |
     return _telemetry
 
 
+class _Opening:
+    """A transaction of asyncio that is begun when this is awaited, or entered."""
+
+    def __init__(self, opening: Any, telemetry: Telemetry) -> None:
+        self._opening = opening
+        self._telemetry = telemetry
+
+    def __await__(self) -> Any:
+        return self._opened().__await__()
+
+    async def _opened(self) -> Any:
+        return _Traced(await self._opening, self._telemetry)
+
+    async def __aenter__(self) -> Any:
+        return _Traced(await self._opening.__aenter__(), self._telemetry)
+
+    async def __aexit__(self, *exception: Any) -> Any:
+        return await self._opening.__aexit__(*exception)
+
+
 class _Traced:
     """Passes everything on, and traces what is traced."""
 
@@ -125,7 +145,9 @@ class _Traced:
             return method.__get__(self._target)
         found = getattr(self._target, name)
         if name == "transaction":
-            return lambda: _Traced(found(), self._telemetry)
+            is_async = self._class.__name__.startswith("Async")
+            begun = _Opening if is_async else _Traced
+            return lambda: begun(found(), self._telemetry)
         return found
 
     # What Python looks up in the class rather than in the object.

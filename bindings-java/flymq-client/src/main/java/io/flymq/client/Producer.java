@@ -39,7 +39,7 @@ public final class Producer<K, V> implements AutoCloseable {
   Producer(FlyMQClient client, long number, SendingOptions<K, V> options) {
     this.client = client;
     this.handle = new Handle(this, "producer", number);
-    this.sender = options.sender(handle, client.executor());
+    this.sender = options.sender(this, handle, client.executor());
     this.options = options;
     ExitHooks.flush(handle);
   }

@@ -32,8 +32,8 @@ record SendingOptions<K, V>(
     return new SendingOptions<>(keys, values, List.of(), MAX_UNCONFIRMED, ENQUEUE_TIMEOUT);
   }
 
-  Sender sender(Handle handle, Executor executor) {
-    return new Sender(handle, maxUnconfirmed, enqueueTimeout, executor);
+  Sender sender(Object owner, Handle handle, Executor executor) {
+    return new Sender(owner, handle, maxUnconfirmed, enqueueTimeout, executor);
   }
 
   CompletableFuture<RecordMetadata> send(Sender sender, ProducerRecord<K, V> given) {

@@ -45,7 +45,7 @@ public final class Transaction<K, V> implements AutoCloseable {
   Transaction(FlyMQClient client, long number, SendingOptions<K, V> options) {
     this.client = client;
     this.handle = new Handle(this, "transaction", number);
-    this.sender = options.sender(handle, client.executor());
+    this.sender = options.sender(this, handle, client.executor());
     this.options = options;
   }
 

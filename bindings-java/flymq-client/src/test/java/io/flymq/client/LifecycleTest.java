@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,17 +36,31 @@ class LifecycleTest {
     }
   }
 
-  private Process broker(int port) throws IOException {
-    return Programs.start(
-        List.of(), BrokerProgram.class, data.toString(), Integer.toString(port));
+  /** A running {@link BrokerProgram}, which is killed when it is closed. */
+  private record RunningBroker(Process process, int port) implements AutoCloseable {
+    static RunningBroker start(Path data, int port) throws IOException {
+      Process process =
+          Programs.start(
+              List.of(), BrokerProgram.class, data.toString(), Integer.toString(port));
+      String line = Programs.firstLine(process);
+      try {
+        return new RunningBroker(process, Integer.parseInt(line));
+      } catch (NumberFormatException error) {
+        process.destroyForcibly();
+        throw new AssertionError("the broker does not start: " + line, error);
+      }
+    }
+
+    @Override
+    public void close() {
+      process.destroyForcibly().onExit().join();
+    }
   }
 
   @Test
   void everythingGoesOnWhenTheBrokerIsKilled() throws Exception {
-    Process first = broker(0);
-    int port = Integer.parseInt(Programs.firstLine(first));
-    Process second = null;
-    try (FlyMQClient client = FlyMQClient.connect("127.0.0.1:" + port);
+    RunningBroker broker = RunningBroker.start(data, 0);
+    try (FlyMQClient client = FlyMQClient.connect("127.0.0.1:" + broker.port());
         Producer<String, String> producer =
             client.producer(Serdes.string(), Serdes.string()).build();
         Consumer<String, String> consumer =
@@ -60,11 +73,10 @@ class LifecycleTest {
         sent.add(producer.send("events", "k", "event " + i));
         if (i == 100) {
           sent.get(50).join();
-          first.destroyForcibly().waitFor();
+          broker.close();
         }
         if (i == 200) {
-          second = broker(port);
-          assertEquals("" + port, Programs.firstLine(second));
+          broker = RunningBroker.start(data, broker.port());
         }
       }
       for (int i = 0; i < 300; i++) {
@@ -76,10 +88,7 @@ class LifecycleTest {
       assertEquals(IntStream.range(0, 300).mapToObj(i -> "event " + i).toList(), seen);
       consumer.commit();
     } finally {
-      first.destroyForcibly();
-      if (second != null) {
-        second.destroyForcibly();
-      }
+      broker.close();
     }
   }
 
@@ -186,22 +195,15 @@ class LifecycleTest {
   }
 
   @Test
-  void aForgottenBrokerIsStoppedAndCanBeStartedAgain() throws Exception {
+  void aBrokerKeepsItsDataForTheNext() throws Exception {
     try (EmbeddedBroker broker = EmbeddedBroker.builder().dataDir(data).start();
         FlyMQClient client = FlyMQClient.connect(broker.address())) {
       client.createTopic("events", 1);
       client.produce("events", "kept");
     }
-    Process again = broker(0);
-    try {
-      int port = Integer.parseInt(Programs.firstLine(again));
-      try (FlyMQClient client = FlyMQClient.connect("127.0.0.1:" + port)) {
-        assertEquals(
-            List.of("kept"), Fixtures.read(client, "events", 0, Isolation.READ_COMMITTED));
-      }
-    } finally {
-      again.destroy();
-      assertTrue(again.waitFor(60, TimeUnit.SECONDS));
+    try (RunningBroker again = RunningBroker.start(data, 0);
+        FlyMQClient client = FlyMQClient.connect("127.0.0.1:" + again.port())) {
+      assertEquals(List.of("kept"), Fixtures.read(client, "events", 0, Isolation.READ_COMMITTED));
     }
   }
 }

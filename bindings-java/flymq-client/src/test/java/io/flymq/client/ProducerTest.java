@@ -157,6 +157,16 @@ class ProducerTest {
   }
 
   @Test
+  void whatAForgottenProducerHasTakenInIsSent() {
+    CompletableFuture<RecordMetadata> stored =
+        client.producer().linger(Duration.ofMillis(300)).build().send("clicks", bytes("v"));
+    while (!stored.isDone()) {
+      System.gc();
+    }
+    assertEquals(0, stored.join().offset());
+  }
+
+  @Test
   void failuresComeWithTheFuture() {
     record Cyclic(List<Object> self) {}
     List<Object> self = new ArrayList<>();

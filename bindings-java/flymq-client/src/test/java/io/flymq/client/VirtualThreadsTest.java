@@ -75,8 +75,7 @@ class VirtualThreadsTest {
     List<String> options =
         List.of(
             "-Djdk.virtualThreadScheduler.parallelism=1",
-            "-Djdk.virtualThreadScheduler.maxPoolSize=1",
-            "--enable-native-access=ALL-UNNAMED");
+            "-Djdk.virtualThreadScheduler.maxPoolSize=1");
     assertTrue(Programs.run(options, ManyThreadsProgram.class).contains("all done"));
   }
 }

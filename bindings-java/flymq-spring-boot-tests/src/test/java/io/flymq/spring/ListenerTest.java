@@ -19,20 +19,15 @@ import io.flymq.spring.listener.Delivery;
 import io.flymq.spring.listener.FlyMQHandler;
 import io.flymq.spring.listener.FlyMQListener;
 import io.flymq.spring.listener.FlyMQListenerRegistry;
-import io.flymq.spring.listener.ListenerInterceptor;
 import io.flymq.spring.listener.RecordFilter;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -41,23 +36,14 @@ import org.springframework.messaging.handler.annotation.Header;
 import org.springframework.messaging.handler.annotation.Payload;
 import org.springframework.messaging.handler.annotation.SendTo;
 import org.springframework.messaging.support.MessageBuilder;
+import org.springframework.validation.Validator;
+import org.springframework.validation.annotation.Validated;
 
 /** What listeners can be, and what they are given. */
 class ListenerTest {
   record Order(String id, int cents) {}
 
   record Cancelled(String id) {}
-
-  /** Everything that the listener was called with. */
-  static final class Calls extends ConcurrentLinkedQueue<List<Object>> {
-    private static final long serialVersionUID = 1L;
-
-    void add(Object... arguments) {
-      List<Object> list = new ArrayList<>();
-      Collections.addAll(list, arguments);
-      add(list);
-    }
-  }
 
   @Configuration(proxyBeanMethods = false)
   static class Arguments {
@@ -316,121 +302,6 @@ class ListenerTest {
   }
 
   @Configuration(proxyBeanMethods = false)
-  static class Manual {
-    final List<Acknowledgment> said = new CopyOnWriteArrayList<>();
-
-    @FlyMQListener(topics = "${topic}", group = "${topic}", ackMode = "${mode}")
-    void handle(String text, Acknowledgment acknowledgment) {
-      said.add(acknowledgment);
-    }
-  }
-
-  @Test
-  void manualAcknowledgmentsCountWithoutGapsInAnyOrder() {
-    for (String mode : List.of("manual", "MANUAL_IMMEDIATE")) {
-      String topic = topic(1);
-      app()
-          .withUserConfiguration(Manual.class)
-          .withPropertyValues("topic=" + topic, "mode=" + mode)
-          .run(
-              context -> {
-                for (int i = 0; i < 4; i++) {
-                  Apps.client().produce(topic, "v" + i);
-                }
-                List<Acknowledgment> said = context.getBean(Manual.class).said;
-                until(() -> said.size() == 4);
-                said.get(1).acknowledge();
-                said.get(2).acknowledge();
-                assertThat(committed(topic, topic)).isEqualTo(-1);
-                said.get(0).acknowledge();
-                said.get(0).acknowledge();
-                until(() -> committed(topic, topic) == 2);
-              });
-      assertThat(committed(topic, topic)).isEqualTo(2);
-    }
-  }
-
-  @Configuration(proxyBeanMethods = false)
-  static class Nack {
-    final Calls calls = new Calls();
-
-    @FlyMQListener(topics = "${topic}", group = "${topic}", ackMode = "RECORD")
-    void handle(String text, Delivery delivery) {
-      calls.add(text, delivery.attempt());
-      if (text.equals("b") && delivery.attempt() < 3) {
-        delivery.acknowledgment().nack(Duration.ofMillis(10));
-      }
-    }
-  }
-
-  @Test
-  void nackHasARecordHandedOverAgainInItsPlace() {
-    String topic = topic(1);
-    for (String value : List.of("a", "b", "c")) {
-      Apps.client().produce(topic, value);
-    }
-    app()
-        .withUserConfiguration(Nack.class)
-        .withPropertyValues("topic=" + topic)
-        .run(
-            context -> {
-              until(() -> committed(topic, topic) == 2);
-              assertThat(context.getBean(Nack.class).calls)
-                  .containsExactly(
-                      List.of("a", 1),
-                      List.of("b", 1),
-                      List.of("b", 2),
-                      List.of("b", 3),
-                      List.of("c", 1));
-            });
-  }
-
-  @Configuration(proxyBeanMethods = false)
-  static class Pausing {
-    final AtomicInteger handled = new AtomicInteger();
-    final AtomicInteger witnessed = new AtomicInteger();
-
-    @FlyMQListener(id = "pausing", topics = "${topic}", group = "${topic}", autoStartup = "false")
-    void handle(String text) {
-      handled.incrementAndGet();
-    }
-
-    @FlyMQListener(topics = "${topic}", group = "${topic}-witness")
-    void witness(String text) {
-      witnessed.incrementAndGet();
-    }
-  }
-
-  @Test
-  void containersStartPauseResumeAndStopOnRequest() {
-    String topic = topic(1);
-    app()
-        .withUserConfiguration(Pausing.class)
-        .withPropertyValues("topic=" + topic)
-        .run(
-            context -> {
-              Pausing listener = context.getBean(Pausing.class);
-              var container = context.getBean(FlyMQListenerRegistry.class).container("pausing");
-              assertThat(container.isRunning()).isFalse();
-              container.start();
-              Apps.client().produce(topic, "1");
-              until(() -> listener.handled.get() == 1);
-
-              container.pause();
-              Apps.client().produce(topic, "2");
-              until(() -> listener.witnessed.get() == 2);
-              container.stop();
-              assertThat(container.isRunning()).isFalse();
-              assertThat(listener.handled).hasValue(1);
-
-              container.start();
-              assertThat(container.isPaused()).isTrue();
-              container.resume();
-              until(() -> listener.handled.get() == 2);
-            });
-  }
-
-  @Configuration(proxyBeanMethods = false)
   static class Replies {
     @FlyMQListener(topics = "${topic}", group = "${topic}")
     @SendTo("${topic}-replies")
@@ -456,33 +327,41 @@ class ListenerTest {
   }
 
   @Configuration(proxyBeanMethods = false)
-  static class Intercepted extends Pausing implements ListenerInterceptor {
+  static class Validating {
     final Calls calls = new Calls();
 
-    @Override
-    public void before(List<ConsumerRecord<byte[], byte[]>> records) {
-      calls.add("before", records.size());
+    @FlyMQListener(topics = "${topic}", group = "${topic}")
+    void handle(@Validated Order order) {
+      calls.add(order);
     }
 
-    @Override
-    public void after(List<ConsumerRecord<byte[], byte[]>> records, Throwable error) {
-      calls.add("after", error == null);
+    @Bean
+    Validator validator() {
+      return Validator.forInstanceOf(
+          Order.class,
+          (order, errors) -> {
+            if (order.cents() < 0) {
+              errors.reject("negative");
+            }
+          });
     }
   }
 
   @Test
-  void interceptorsAreToldOfEveryCall() {
+  void valuesAreValidatedWhereThatIsAskedFor() {
     String topic = topic(1);
     app()
-        .withUserConfiguration(Intercepted.class)
+        .withUserConfiguration(Validating.class)
         .withPropertyValues("topic=" + topic)
         .run(
             context -> {
-              context.getBean(FlyMQListenerRegistry.class).container("pausing").start();
-              Apps.client().produce(topic, "1");
-              Calls calls = context.getBean(Intercepted.class).calls;
-              until(() -> calls.size() == 4);
-              assertThat(calls).contains(List.of("before", 1), List.of("after", true));
+              FlyMQTemplate template = context.getBean(FlyMQTemplate.class);
+              template.send(topic, new Order("bad", -1)).get();
+              template.send(topic, new Order("good", 1)).get();
+              until(() -> committed(topic, topic) == 1);
+              assertThat(context.getBean(Validating.class).calls)
+                  .containsExactly(List.of(new Order("good", 1)));
+              assertThat(values(topic + ".dlq")).hasSize(1);
             });
   }
 

@@ -6,9 +6,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flymq.client.EmbeddedBroker;
 import io.flymq.client.NewTopic;
+import io.flymq.client.StartOffset;
+import io.flymq.client.errors.GroupNotEmptyException;
+import io.flymq.client.errors.UnknownGroupException;
 import io.flymq.spring.boot.FlyMQHealth;
+import io.flymq.spring.listener.ConsumerStatus;
 import io.flymq.spring.listener.FlyMQListener;
+import io.flymq.spring.listener.FlyMQListenerRegistry;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -17,6 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.messaging.handler.annotation.SendTo;
@@ -103,5 +110,76 @@ class OutageTest {
     } finally {
       brokers.forEach(EmbeddedBroker::close);
     }
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class Reader {
+    final Set<String> seen = ConcurrentHashMap.newKeySet();
+
+    @FlyMQListener(id = "reader", topics = "${topic}", group = "${topic}")
+    void read(String text) {
+      seen.add(text);
+    }
+  }
+
+  private static ConsumerStatus.State state(ApplicationContext context) {
+    return context
+        .getBean(FlyMQListenerRegistry.class)
+        .container("reader")
+        .status()
+        .get(0)
+        .state();
+  }
+
+  @Test
+  void errorsOfReadingAreToldUntilTheyPass() {
+    String topic = Apps.topic(1);
+    Apps.client().produce(topic, "record");
+    Apps.app()
+        .withUserConfiguration(Reader.class)
+        .withPropertyValues("topic=" + topic, "flymq.consumer.auto-offset-reset=error")
+        .run(
+            context -> {
+              FlyMQHealth health = context.getBean(FlyMQHealth.class);
+              until(() -> state(context) == ConsumerStatus.State.RECOVERING);
+              until(() -> health.check().toString().contains("OFFSET_OUT_OF_RANGE"));
+              assertThat(context.getBean(Reader.class).seen).isEmpty();
+              until(() -> begins(topic));
+              until(() -> context.getBean(Reader.class).seen.contains("record"));
+              until(() -> health.check().up());
+            });
+  }
+
+  /** Says where the group begins, as soon as nobody is in it. */
+  private static boolean begins(String topic) {
+    try {
+      Apps.client().admin().resetGroupOffsets(topic, topic, StartOffset.earliest());
+      return true;
+    } catch (GroupNotEmptyException | UnknownGroupException notNow) {
+      return false;
+    }
+  }
+
+  @Test
+  void anotherConsumerOfTheSameNameEndsTheListener() {
+    String topic = Apps.topic(1);
+    Apps.app()
+        .withUserConfiguration(Reader.class)
+        .withPropertyValues("topic=" + topic, "flymq.consumer.properties.instance_id=me")
+        .run(
+            context -> {
+              Apps.client().produce(topic, "record");
+              until(() -> context.getBean(Reader.class).seen.contains("record"));
+              try (var other =
+                  Apps.client().consumer().group(topic).instanceId("me").build()) {
+                other.subscribe(topic);
+                until(
+                    () -> {
+                      other.poll(Duration.ofMillis(10));
+                      return state(context) == ConsumerStatus.State.FAILED;
+                    });
+              }
+              assertThat(context.getBean(FlyMQHealth.class).check().up()).isFalse();
+            });
   }
 }

@@ -10,7 +10,9 @@ import io.flymq.spring.listener.Delivery;
 import io.flymq.spring.listener.FlyMQListener;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /** Applications that stop while listeners are at work. */
@@ -18,13 +20,25 @@ class ShutdownTest {
   @Configuration(proxyBeanMethods = false)
   static class Application {
     static final ConcurrentLinkedQueue<String> handled = new ConcurrentLinkedQueue<>();
+    static final AtomicInteger polled = new AtomicInteger();
     static CountDownLatch first;
     static CountDownLatch goOn;
 
     Application() {
       handled.clear();
+      polled.set(0);
       first = new CountDownLatch(1);
       goOn = new CountDownLatch(1);
+    }
+
+    @Bean
+    FlyMQConsumerCustomizer countsWhatIsPolled() {
+      return builder ->
+          builder.interceptor(
+              record -> {
+                polled.incrementAndGet();
+                return record;
+              });
     }
 
     @FlyMQListener(topics = "${topic}", group = "${topic}")
@@ -57,9 +71,9 @@ class ShutdownTest {
               Application.goOn.countDown();
               closing.join();
             });
-    int handled = Application.handled.size();
-    assertThat(handled).isPositive();
-    assertThat(committed(topic, topic)).isEqualTo(handled - 1);
+    assertThat(Application.polled.get()).isGreaterThan(1);
+    assertThat(Application.handled).hasSize(Application.polled.get());
+    assertThat(committed(topic, topic)).isEqualTo(Application.polled.get() - 1);
   }
 
   @Test

@@ -11,6 +11,7 @@ import io.flymq.client.errors.ProducerFencedException;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.DisposableBean;
@@ -25,9 +26,13 @@ public class FlyMQProducerFactory implements DisposableBean {
   private final UnaryOperator<TransactionalProducerBuilder<byte[], byte[]>> transactionalOptions;
   private final @Nullable String transactionIdPrefix;
   private final ConcurrentLinkedDeque<Slot> idle = new ConcurrentLinkedDeque<>();
+
+  /** Held for what follows. A lock and no monitor, since virtual threads may wait below it. */
+  private final ReentrantLock lock = new ReentrantLock();
+
   private final TreeSet<Integer> freeNumbers = new TreeSet<>();
   private int nextNumber;
-  private @Nullable Producer<byte[], byte[]> shared;
+  private volatile @Nullable Producer<byte[], byte[]> shared;
   private boolean closed;
 
   /** A transactional producer with its number. */
@@ -78,14 +83,30 @@ public class FlyMQProducerFactory implements DisposableBean {
   }
 
   /** {@return the producer that all share, which is started when it is first asked for} */
-  public synchronized Producer<byte[], byte[]> producer() {
+  public Producer<byte[], byte[]> producer() {
+    Producer<byte[], byte[]> started = shared;
+    return started != null ? started : start();
+  }
+
+  private Producer<byte[], byte[]> start() {
+    lock.lock();
+    try {
+      requireOpen();
+      Producer<byte[], byte[]> producer = shared;
+      if (producer == null) {
+        producer = options.apply(client.producer()).build();
+        shared = producer;
+      }
+      return producer;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the producer factory is closed");
     }
-    if (shared == null) {
-      shared = options.apply(client.producer()).build();
-    }
-    return shared;
   }
 
   /**
@@ -122,16 +143,24 @@ public class FlyMQProducerFactory implements DisposableBean {
     }
   }
 
-  private synchronized int takeNumber() {
-    if (closed) {
-      throw new IllegalStateException("the producer factory is closed");
+  private int takeNumber() {
+    lock.lock();
+    try {
+      requireOpen();
+      Integer free = freeNumbers.pollFirst();
+      return free != null ? free : nextNumber++;
+    } finally {
+      lock.unlock();
     }
-    Integer free = freeNumbers.pollFirst();
-    return free != null ? free : nextNumber++;
   }
 
-  private synchronized void giveNumberBack(int number) {
-    freeNumbers.add(number);
+  private void giveNumberBack(int number) {
+    lock.lock();
+    try {
+      freeNumbers.add(number);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -150,11 +179,14 @@ public class FlyMQProducerFactory implements DisposableBean {
   }
 
   private void giveBack(Slot slot) {
-    synchronized (this) {
+    lock.lock();
+    try {
       if (!closed) {
         idle.addFirst(slot);
         return;
       }
+    } finally {
+      lock.unlock();
     }
     discard(slot, false);
   }
@@ -162,11 +194,13 @@ public class FlyMQProducerFactory implements DisposableBean {
   /** Sends what is left and closes all producers. */
   @Override
   public void destroy() {
-    Producer<byte[], byte[]> last;
-    synchronized (this) {
+    lock.lock();
+    try {
       closed = true;
-      last = shared;
+    } finally {
+      lock.unlock();
     }
+    Producer<byte[], byte[]> last = shared;
     Slot slot;
     while ((slot = idle.pollFirst()) != null) {
       discard(slot, false);

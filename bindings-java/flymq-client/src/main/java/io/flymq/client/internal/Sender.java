@@ -3,6 +3,7 @@ package io.flymq.client.internal;
 import io.flymq.client.ProducerRecord;
 import io.flymq.client.RecordMetadata;
 import io.flymq.client.errors.ErrorCode;
+import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -13,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Sends records, so many at a time, and waits for room where there is none. */
 public final class Sender {
+  /** Kept as long as a record is on its way: it would be given up with its producer. */
+  private final Object owner;
+
   private final Handle handle;
   private final Executor executor;
   private final Semaphore room;
@@ -21,12 +25,15 @@ public final class Sender {
   /**
    * A sender.
    *
-   * @param handle the producer or transaction
+   * @param owner the producer or transaction
+   * @param handle its handle
    * @param maxUnconfirmed how many records may be unconfirmed
    * @param patience how long to wait for room
    * @param executor where code of the application hears of records
    */
-  public Sender(Handle handle, int maxUnconfirmed, Duration patience, Executor executor) {
+  public Sender(
+      Object owner, Handle handle, int maxUnconfirmed, Duration patience, Executor executor) {
+    this.owner = owner;
     this.handle = handle;
     this.executor = executor;
     this.room = new Semaphore(maxUnconfirmed);
@@ -159,6 +166,7 @@ public final class Sender {
 
     @Override
     protected void tell() {
+      Reference.reachabilityFence(owner);
       room.release();
       if (error == null) {
         future.complete(stored);

@@ -1,14 +1,12 @@
 package io.flymq.spring.boot;
 
-import io.flymq.spring.listener.DeadLetterPublisher;
-
 /** What becomes of records that are given up. */
 public class DeadLetterProperties {
   /** Whether they are sent to another topic. Otherwise they are logged and lost. */
   private boolean enabled = true;
 
   /** What is put behind the topic's name. */
-  private String suffix = DeadLetterPublisher.SUFFIX;
+  private String suffix = ".dlq";
 
   /** Default properties. */
   public DeadLetterProperties() {}

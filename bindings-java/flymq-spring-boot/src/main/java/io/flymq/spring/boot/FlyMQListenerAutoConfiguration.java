@@ -16,6 +16,7 @@ import io.flymq.spring.listener.RecordRecoverer;
 import io.flymq.spring.observation.FlyMQProcessConvention;
 import io.flymq.spring.transaction.FlyMQTransactionManager;
 import io.micrometer.observation.ObservationRegistry;
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
@@ -72,7 +73,7 @@ public class FlyMQListenerAutoConfiguration {
       ObjectProvider<ErrorHandler> errorHandler,
       ObjectProvider<RecordFilter> filter,
       ObjectProvider<ListenerInterceptor> interceptor,
-      ObjectProvider<FlyMQTransactionManager> transactions,
+      ListableBeanFactory beans,
       ObjectProvider<ObservationRegistry> observations,
       ObjectProvider<FlyMQProcessConvention> convention) {
     ListenerProperties listener = properties.getListener();
@@ -92,13 +93,7 @@ public class FlyMQListenerAutoConfiguration {
                 convention.getIfUnique());
     errorHandler.ifUnique(options::errorHandler);
     if (listener.isTransactional()) {
-      FlyMQTransactionManager manager = transactions.getIfAvailable();
-      if (manager == null) {
-        throw new ListenerConfigurationException(
-            "flymq.listener.transactional is set, but there are no transactions",
-            "set flymq.producer.transaction-id-prefix");
-      }
-      options.transactions(manager, producers);
+      options.transactions(transactionManager(beans), producers);
     }
     if (environment.getProperty("spring.threads.virtual.enabled", Boolean.class, false)
         && JavaVersion.getJavaVersion().isEqualOrNewerThan(JavaVersion.TWENTY_ONE)) {
@@ -107,5 +102,16 @@ public class FlyMQListenerAutoConfiguration {
       options.taskExecutor(executor);
     }
     return new FlyMQListenerContainerFactory(consumers, options);
+  }
+
+  /** By name: beside a database's manager ours is not injected by type. */
+  private static FlyMQTransactionManager transactionManager(ListableBeanFactory beans) {
+    String[] names = beans.getBeanNamesForType(FlyMQTransactionManager.class);
+    if (names.length == 0) {
+      throw new ListenerConfigurationException(
+          "flymq.listener.transactional is set, but there are no transactions",
+          "set flymq.producer.transaction-id-prefix");
+    }
+    return beans.getBean(names[0], FlyMQTransactionManager.class);
   }
 }

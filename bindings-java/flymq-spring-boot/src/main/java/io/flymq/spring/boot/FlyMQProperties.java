@@ -32,7 +32,7 @@ public class FlyMQProperties {
   private @Nullable Duration requestTimeout;
 
   /** How long to go on trying if no broker can be reached when the application starts. */
-  private Duration startupTimeout = Duration.ZERO;
+  private Duration startupTimeout = Duration.ofSeconds(0);
 
   /** User to log in as. */
   private @Nullable String username;

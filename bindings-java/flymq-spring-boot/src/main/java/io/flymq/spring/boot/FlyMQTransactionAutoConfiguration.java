@@ -1,9 +1,8 @@
 package io.flymq.spring.boot;
 
-import io.flymq.spring.transaction.FlyMQTransactionManager;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.transaction.annotation.AbstractTransactionManagementConfiguration;
 import org.springframework.transaction.annotation.EnableTransactionManagement;
 
@@ -14,7 +13,7 @@ import org.springframework.transaction.annotation.EnableTransactionManagement;
       "org.springframework.boot.autoconfigure.transaction.TransactionAutoConfiguration",
       "org.springframework.boot.transaction.autoconfigure.TransactionAutoConfiguration"
     })
-@ConditionalOnBean(FlyMQTransactionManager.class)
+@ConditionalOnProperty("flymq.producer.transaction-id-prefix")
 @ConditionalOnMissingBean(AbstractTransactionManagementConfiguration.class)
 @EnableTransactionManagement(proxyTargetClass = true)
 public class FlyMQTransactionAutoConfiguration {

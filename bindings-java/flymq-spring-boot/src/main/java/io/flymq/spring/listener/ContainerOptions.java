@@ -282,4 +282,33 @@ public final class ContainerOptions {
     this.convention = convention;
     return this;
   }
+
+  @Override
+  public String toString() {
+    return "ContainerOptions[topics="
+        + topics
+        + ", pattern="
+        + pattern
+        + ", group="
+        + group
+        + ", concurrency="
+        + concurrency
+        + ", batch="
+        + batch
+        + ", ackMode="
+        + ackMode
+        + ", autoStartup="
+        + autoStartup
+        + ", missingTopicsFatal="
+        + missingTopicsFatal
+        + ", pollTimeout="
+        + pollTimeout
+        + ", shutdownTimeout="
+        + shutdownTimeout
+        + ", recoveryInterval="
+        + recoveryInterval
+        + ", transactional="
+        + (transactionManager != null)
+        + "]";
+  }
 }
