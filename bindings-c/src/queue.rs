@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -44,6 +46,8 @@ impl flymq_queue {
 pub struct Queue {
     state: Mutex<State>,
     filled: Condvar,
+    /// Whether producers have to wait, for them to see without the lock.
+    full: AtomicBool,
     /// Rung when events were taken from a queue that is full.
     emptied: Notify,
 }
@@ -82,6 +86,12 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says what holds of the events now.
+    fn changed(&self, state: &mut State) {
+        self.full.store(state.events.len() >= FULL, Release);
+        state.ring();
+    }
+
     /// Adds events. Returns false if the queue is closed.
     pub fn push(&self, events: impl IntoIterator<Item = flymq_event>) -> bool {
         let mut state = self.state();
@@ -89,7 +99,7 @@ impl Queue {
             return false;
         }
         state.events.extend(events);
-        state.ring();
+        self.changed(&mut state);
         drop(state);
         self.filled.notify_all();
         true
@@ -115,7 +125,7 @@ impl Queue {
     /// Waits until the queue may take more events: for the thread that serves it, but not for an
     /// application that has to poll by itself.
     pub async fn admit(&self) -> Result<()> {
-        loop {
+        while self.full.load(Acquire) {
             let emptied = self.emptied.notified();
             {
                 let state = self.state();
@@ -130,6 +140,7 @@ impl Queue {
             }
             emptied.await;
         }
+        Ok(())
     }
 
     /// Takes events once there are any: none when the time is up, or someone has woken the queue.
@@ -155,7 +166,7 @@ impl Queue {
         let count = max.min(state.events.len());
         let taken: Vec<_> = state.events.drain(..count).collect();
         state.lines -= taken.iter().filter(|event| event.is_log()).count();
-        state.ring();
+        self.changed(&mut state);
         drop(state);
         self.emptied.notify_waiters();
         Ok(taken)
@@ -166,7 +177,7 @@ impl Queue {
         let mut state = self.state();
         state.closed = true;
         let forgotten = std::mem::take(&mut state.events);
-        state.ring();
+        self.changed(&mut state);
         let serving = state.served.take();
         drop(state);
         drop(forgotten);
@@ -202,7 +213,12 @@ pub extern "C" fn flymq_queue_new(
 ) -> i32 {
     boundary::make(queue, error, || {
         let state = Mutex::default();
-        let queue = Queue { state, filled: Condvar::new(), emptied: Notify::new() };
+        let queue = Queue {
+            state,
+            filled: Condvar::new(),
+            full: AtomicBool::new(false),
+            emptied: Notify::new(),
+        };
         Ok(flymq_queue(Handle::new("queue", queue)))
     })
 }
