@@ -9,7 +9,7 @@ for option in "$@"; do
     [ "$option" = -Dfsync=true ] && durability=fsync
 done
 data=$(mktemp -d)
-target/release/flymq broker --listen 127.0.0.1:0 --data-dir "$data" --durability "$durability" \
+target/release/flymq broker --listen 127.0.0.1:0 --data-dir "$data/data" --durability "$durability" \
     > "$data/log" 2>&1 &
 broker=$!
 trap 'kill "$broker"; wait "$broker" || true; rm -rf "$data"' EXIT
@@ -18,8 +18,8 @@ until address=$(grep -oE '127\.0\.0\.1:[0-9]+' "$data/log" | head -n 1) && [ -n 
     sleep 0.1
 done
 
-kafka=$(tools/kafka/kafka.py fetch)
+kafka=$(python3 tools/kafka/kafka.py fetch)
 client=bindings-java/flymq-client/target
-tools/kafka/kafka.py run --standard-jvm -- bash -c '
+python3 tools/kafka/kafka.py run --standard-jvm -- bash -c '
     exec java -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@" "$KAFKA_BOOTSTRAP_SERVERS"' bash \
     "$@" -cp "$client/classes:$client/slf4j/*:$kafka/*" bench/java/Bench.java "$address"

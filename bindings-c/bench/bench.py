@@ -30,10 +30,9 @@ sys.path.insert(0, str(ROOT / "tools" / "kafka"))
 
 def build(folder: Path, kafka: bool) -> dict[str, list[str]]:
     """The programs, by name."""
-    packages = ["-p", "flymq-c", "-p", "flymq-cli"]
-    subprocess.run(["cargo", "build", "--release", *packages], cwd=ROOT, check=True)
-    command = ["cargo", "build", "--release", "-p", "flymq-c", "--example", "core"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    # At once, so that they share what they depend on.
+    what = ["-p", "flymq-c", "-p", "flymq-cli", "--lib", "--bins", "--example", "core"]
+    subprocess.run(["cargo", "build", "--release", *what], cwd=ROOT, check=True)
     soname = folder / "libflymq.so.0"
     soname.symlink_to(RELEASE / "libflymq.so")
     cc = ["gcc", "-O2", "-D_GNU_SOURCE"]

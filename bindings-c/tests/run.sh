@@ -5,8 +5,8 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 built=$(cd "$1" && pwd)
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
+out=$root/.cache/c-tests
+rm -rf "$out" && mkdir -p "$out"
 stage=$out/prefix
 passed=0 failed=0 skipped=0
 
@@ -27,6 +27,9 @@ skip() { # NAME WHY
     echo "SKIPPED $1: $2" >&2
     skipped=$((skipped + 1))
 }
+
+# For what changes the folder or the environment.
+in_a_shell() { ("$@"); }
 
 has() { command -v "$1" >/dev/null; }
 
@@ -147,6 +150,5 @@ fi
 
 . "$here/languages.sh"
 
-rm -f "$out/log"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -168,6 +168,42 @@ def test_a_blocking_consumer_refuses_an_asynchronous_callback(
         assert next(consumer).value == b"0"
 
 
+def test_what_a_cancelled_poll_has_read_comes_again(
+    broker: EmbeddedBroker, client: flymq.FlyMQClient, topic: str, group: str
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with AsyncFlyMQClient(broker.address) as own:
+
+            def consumed() -> int:
+                return own.metrics()["consumed_records"]
+
+            async with AsyncConsumer(own, topic, group=group) as consumer:
+                client.produce(topic, "0")
+                assert await first(consumer, 1) == [b"0"]
+                for i in range(1, 20):
+                    before = consumed()
+                    task = asyncio.create_task(consumer.poll(timeout=60))
+
+                    def cancel_once_read(task: asyncio.Task[Any] = task, before: int = before) -> None:
+                        # In every turn of the event loop this comes before the task: so what the
+                        # poll has read in the last one has not reached the task yet.
+                        if consumed() == before:
+                            loop.call_soon(cancel_once_read, task, before)
+                        else:
+                            task.cancel()
+
+                    await asyncio.sleep(0)  # the poll begins, and finds nothing
+                    loop.call_soon(cancel_once_read)
+                    await asyncio.to_thread(client.produce, topic, str(i))
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                    again = await consumer.poll(timeout=DEADLINE)
+                    assert [message.value for message in again] == [str(i).encode()]
+
+    play(main())
+
+
 def test_no_message_is_lost_to_cancelling(broker: EmbeddedBroker, topic: str, group: str) -> None:
     total = 300
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers import DEADLINE
-from test_readme import snippet
+from test_readme import snippets
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +64,7 @@ def test_it_installs_into_an_empty_environment(
     do(interpreter, "-m", "venv", "--without-pip", "env")
     python = tmp_path / "env" / "bin" / "python"
     do(sys.executable, "-m", "pip", "--python", python, "install", "--no-index", wheel)
-    (tmp_path / "example.py").write_text(snippet("bindings-python/README.md", "python"))
+    (tmp_path / "example.py").write_text(snippets("bindings-python/README.md", "python")[0])
     assert len(do(python, "-I", "example.py").splitlines()) == 1000
     version = do(python, "-m", "flymq", "--version")
     assert version.startswith("flymq ") and do(python.with_name("flymq"), "--version") == version

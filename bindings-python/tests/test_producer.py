@@ -166,6 +166,19 @@ def test_callbacks_are_called_once_each_and_in_order(
     assert "flymq-deliveries" not in [each.name for each in threading.enumerate()]
 
 
+def test_flush_and_close_wait_for_callbacks(client: FlyMQClient, topic: str) -> None:
+    go_on = threading.Event()
+    called: list[bool] = []
+    producer = Producer(client, on_delivery=lambda _delivery: called.append(go_on.wait(DEADLINE)))
+    producer.send(topic, b"x").result(DEADLINE)
+    with pytest.raises(flymq.RequestTimeoutError):
+        producer.flush(timeout=0.05)
+    go_on.set()
+    producer.flush()
+    assert called == [True]
+    producer.close()
+
+
 def test_callbacks_of_records_that_are_given_up(broker: flymq.EmbeddedBroker, topic: str) -> None:
     called = Called()
     with (

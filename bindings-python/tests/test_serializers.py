@@ -177,7 +177,9 @@ def poisoned(client: FlyMQClient, topic: str) -> str:
 def read(consumer: Consumer[Any, Any], count: int) -> list[Any]:
     values: list[Any] = []
     while len(values) < count:
-        values += [message.value for message in consumer.poll(timeout=DEADLINE)]
+        batch = consumer.poll(timeout=DEADLINE)
+        assert batch, values
+        values += [message.value for message in batch]
     return values
 
 
@@ -243,7 +245,9 @@ def test_failures_in_several_partitions_are_all_told(
         values: list[Any] = []
         while len(values) < 6:
             try:
-                values += [message.value for message in consumer.poll(timeout=DEADLINE)]
+                batch = consumer.poll(timeout=DEADLINE)
+                assert batch, values
+                values += [message.value for message in batch]
             except SerializationError as error:
                 assert error.topic and error.partition is not None and error.offset is not None
                 failed.append((error.partition, error.offset))

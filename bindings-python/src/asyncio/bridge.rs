@@ -270,7 +270,7 @@ impl Pending {
     }
 
     /// As [`start`](Self::start), but has the event loop's thread do the work, each of whose steps is
-    /// short. That takes half the time: nothing has to go to other threads and come back.
+    /// short: nothing has to go to other threads and come back.
     pub fn start_here(py: Python<'_>, host: Arc<Host>, work: Work) -> PyResult<(Self, Py<PyAny>)> {
         let (pending, future) = Self::wait(py, host.clone())?;
         let (bridge, id) = (&pending.bridge, pending.id);

@@ -139,10 +139,7 @@ class ConsumerTest {
     consumer.unsubscribe();
     assertEquals(Set.of(), consumer.assignment());
     consumer.subscribe("orders");
-    Fixtures.until("it has joined again", () -> {
-      consumer.poll(Duration.ofMillis(10));
-      return !consumer.assignment().isEmpty();
-    });
+    assertEquals(List.of("b"), take(consumer, 1));
     consumer.close();
     String orders = "[orders-0]";
     assertEquals(
