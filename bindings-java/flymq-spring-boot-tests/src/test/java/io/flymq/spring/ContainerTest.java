@@ -123,8 +123,11 @@ class ContainerTest {
               until(() -> listener.handled.get() == 1);
 
               container.pause();
-              Apps.client().produce(topic, "2");
-              until(() -> listener.witnessed.get() == 2);
+              for (int i = 2; i <= 20; i++) {
+                Apps.client().produce(topic, "later");
+                int all = i;
+                until(() -> listener.witnessed.get() == all);
+              }
               container.stop();
               assertThat(container.isRunning()).isFalse();
               assertThat(listener.handled).hasValue(1);
@@ -132,7 +135,7 @@ class ContainerTest {
               container.start();
               assertThat(container.isPaused()).isTrue();
               container.resume();
-              until(() -> listener.handled.get() == 2);
+              until(() -> listener.handled.get() == 20);
             });
   }
 

@@ -122,11 +122,6 @@ public class ReactiveFlyMQReceiver implements DisposableBean {
 
     void handle(List<ConsumerRecord<byte[], byte[]>> records, Delivery delivery)
         throws InterruptedException {
-      ConsumerRecord<byte[], byte[]> record = records.get(0);
-      ConsumerRecord<String, T> converted =
-          record.withKeyAndValue(
-              (String) converter.keyFromBytes(record.key(), String.class),
-              type.cast(converter.fromBytes(record.value(), type)));
       if (sink.requestedFromDownstream() == 0 && !sink.isCancelled()) {
         boolean more = asked.tryAcquire(1, TimeUnit.SECONDS);
         asked.drainPermits();
@@ -135,6 +130,15 @@ public class ReactiveFlyMQReceiver implements DisposableBean {
           return;
         }
       }
+      if (sink.isCancelled()) {
+        // Nobody acknowledges it, so that it is read again by whoever subscribes next.
+        return;
+      }
+      ConsumerRecord<byte[], byte[]> record = records.get(0);
+      ConsumerRecord<String, T> converted =
+          record.withKeyAndValue(
+              (String) converter.keyFromBytes(record.key(), String.class),
+              type.cast(converter.fromBytes(record.value(), type)));
       sink.next(new ReactiveRecord<>(converted, delivery.acknowledgment()::acknowledge));
     }
   }
