@@ -33,7 +33,8 @@ PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
 # The library in the profile of `cargo test`, and a Python to exchange records with.
-JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.python=$(CURDIR)/$(BIN)/python
+JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
+	-Dflymq.python=$(CURDIR)/$(BIN)/python
 
 .PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java

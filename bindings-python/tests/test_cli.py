@@ -63,7 +63,8 @@ def test_the_commands_are_those_of_the_rust_binary() -> None:
     root = Path(__file__).parents[2]
     if not (root / "target" / "debug" / "flymq").exists():
         pytest.skip("there is no Rust binary: cargo build -p flymq-cli")
-    build = ["cargo", "build", "--quiet", "-p", "flymq-cli", "--bin", "flymq"]
+    # With the features that all crates together want, for which its dependencies are built already.
+    build = ["cargo", "build", "--quiet", "--workspace", "--bin", "flymq"]
     subprocess.run(build, cwd=root, check=True)
     assert dict(pages([str(root / "target" / "debug" / "flymq")])) == from_python
 
