@@ -32,9 +32,9 @@ PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 # What may differ between versions of Spring Boot; all of it is tested on the newest one.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
-# The library in the profile of `cargo test`, and a Python to exchange records with.
+# The library in the profile of `cargo test`, a Python to exchange records with, a command to start brokers.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
-	-Dflymq.python=$(CURDIR)/$(BIN)/python
+	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq
 
 .PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java
