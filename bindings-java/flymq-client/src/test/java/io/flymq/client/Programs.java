@@ -56,6 +56,7 @@ final class Programs {
       assertEquals(0, process.waitFor(), output);
       // What -Xcheck:jni complains of begins so.
       assertFalse(output.contains("WARNING in native method"), output);
+      assertFalse(output.contains("WARNING: JNI"), output);
       return output;
     } finally {
       process.destroyForcibly();
