@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::*;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use crate::config::Config;
 use crate::consumer::ConsumerBuilder;
 use crate::encryption;
 use crate::error::{Error, Result};
-use crate::link::{Lane, Retry, Router};
+use crate::link::{self, Lane, Retry, Router};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::producer::{
     Producer, ProducerBuilder, Transaction, TransactionalProducer, TransactionalProducerBuilder,
@@ -95,8 +96,7 @@ impl Core {
         let summary = answer.topics.first().filter(|t| t.error == 0 && t.partitions > 0);
         let Some(summary) = summary else {
             let code = answer.topics.first().map_or(0, |t| t.error);
-            let code =
-                if code == 0 { flymq_protocol::ErrorCode::UnknownTopic as u16 } else { code };
+            let code = if code == 0 { ErrorCode::UnknownTopic as u16 } else { code };
             return Err(Error::from_code("metadata", code, format!("there is no topic {topic:?}")));
         };
         let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
@@ -104,19 +104,20 @@ impl Core {
         Ok(summary.partitions)
     }
 
-    /// The largest record that a topic takes. Without a limit where that cannot be learnt, since the
-    /// broker checks it anyhow.
-    pub async fn max_record_bytes(&self, topic: &str) -> usize {
+    /// The largest record that a topic takes. Without a limit where the broker does not tell, since
+    /// it checks that anyhow.
+    pub async fn max_record_bytes(&self, topic: &str) -> Result<usize> {
         let request = DescribeTopicRequest { name: topic.to_owned() };
         let answer = self.router.call(Lane::Main, "describe_topic", &request, Retry::Always).await;
-        match answer {
+        let limit = match answer {
             Ok(topic) => topic.config.get("max_record_bytes").and_then(|v| v.parse().ok()),
+            Err(error) if error.is_retriable() || error.is(ErrorCode::Closed) => return Err(error),
             Err(error) => {
                 tracing::debug!(topic, %error, "cannot learn how large records may be");
                 None
             }
-        }
-        .unwrap_or(usize::MAX)
+        };
+        Ok(limit.unwrap_or(usize::MAX))
     }
 
     /// Encrypts a record that is to be sent, if the client has keys.
@@ -201,8 +202,9 @@ impl Client {
         let metrics = Arc::new(Metrics::new());
         let connector = Connector::open(&config.tls).await?;
         let router = Router::new(config, connector, metrics.clone());
-        router.connection(Lane::Main).await?;
+        router.first_connection().await?;
         let core = Arc::new(Core { router, metrics, counts: RwLock::default() });
+        tokio::spawn(link::look_after(Arc::downgrade(&core)));
         Ok(Self { core, producer: Arc::default(), transactions: Arc::default() })
     }
 
@@ -418,7 +420,7 @@ impl Client {
     pub async fn broker(&self) -> Result<BrokerVersion> {
         let connection = self.core.router.connection(Lane::Main).await?;
         Ok(BrokerVersion {
-            address: connection.address().to_owned(),
+            address: connection.endpoint.name.to_string(),
             version: connection.hello.broker_version.clone(),
             cluster_id: connection.hello.cluster_id.clone(),
             features: connection.hello.features.clone(),
@@ -432,7 +434,7 @@ impl Client {
 
     /// What was counted up to now.
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.core.metrics.snapshot()
+        self.core.metrics.snapshot(self.core.router.endpoints())
     }
 
     /// Sends what [`produce`](Client::produce) has under way, aborts the open

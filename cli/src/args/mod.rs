@@ -81,7 +81,7 @@ pub enum Command {
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Ask whether a broker is there and answers
+    /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
         /// How long to wait for the answer, in milliseconds
         #[arg(long, default_value_t = 5_000)]
