@@ -31,6 +31,8 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# Where the tests of C build its program that exchanges records.
+C_TESTS := $(CURDIR)/$(CACHE)/c-tests
 # What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
@@ -83,7 +85,8 @@ install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
 
 test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
+	cd bindings-java && LD_LIBRARY_PATH=$(C_TESTS)/prefix/lib $(MAVEN) $(JAVA_TESTS) \
+		-Dflymq.c.exchange="$$(ls $(C_TESTS)/exchange 2> /dev/null)" verify
 	for version in 3.5.7 4.0.7; do \
 		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
 	done
