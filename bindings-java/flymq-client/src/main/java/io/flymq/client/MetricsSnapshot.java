@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  * @param consumedRecords records handed to the application
  * @param rebalances how often a consumer's share of its group's partitions has changed
  * @param commits commits that brokers acknowledged
- * @param skippedRecords records that consumers passed over because they could not be decrypted
- * @param deadLetters records that consumers sent to another topic because they could not be decrypted
+ * @param skippedRecords records that consumers passed over because they could not be read
+ * @param deadLetters records that consumers sent to another topic because they could not be
+ *     read
  * @param latency time from request to answer, without fetches, which wait for records to come
  * @param errors errors by code
  * @param operations by the operation's name on the wire, such as {@code PRODUCE}

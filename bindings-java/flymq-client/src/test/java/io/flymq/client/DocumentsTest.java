@@ -54,7 +54,7 @@ class DocumentsTest {
         import io.flymq.client.errors.*;
         import io.flymq.client.serde.*;
         import java.nio.file.Path;
-        import java.time.Duration;
+        import java.time.*;
         import java.util.*;
         import java.util.concurrent.*;
         %s

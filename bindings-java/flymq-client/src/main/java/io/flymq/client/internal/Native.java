@@ -90,6 +90,18 @@ public final class Native {
 
   public static native byte @Nullable [] brokerList(long handle, long id, byte[] arguments, int length);
 
+  public static native byte @Nullable [] userUpsert(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] userDelete(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] userList(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] aclAdd(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] aclRemove(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] aclList(long handle, long id, byte[] arguments, int length);
+
   public static native byte @Nullable [] groupList(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] groupDescribe(long handle, long id, byte[] arguments, int length);
@@ -125,6 +137,8 @@ public final class Native {
   public static native byte @Nullable [] consumerOpen(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] consumerPoll(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] consumerRefuse(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] consumerSubscribe(long handle, long id, byte[] arguments, int length);
 
