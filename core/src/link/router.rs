@@ -148,7 +148,8 @@ impl Router {
 
     /// As [`connection`](Self::connection), but waits for as long as connecting may take.
     pub async fn first_connection(&self) -> Result<Arc<Connection>> {
-        self.connection_within(Lane::Main, self.config().connect_timeout).await
+        // By then all attempts have come to their ends.
+        self.connection_within(Lane::Main, self.config().connect_timeout * 2).await
     }
 
     async fn connection_within(
