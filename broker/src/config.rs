@@ -25,6 +25,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address and port to listen on; port 0 takes a free one. Default 127.0.0.1:9092.
     pub listen: SocketAddr,
+    /// Where to tell of health and metrics over HTTP, or HTTPS where the broker has TLS. Default
+    /// nowhere.
+    pub http_listen: Option<SocketAddr>,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
     /// Takes connections within TLS only. Default none: connections are plain.
@@ -70,6 +73,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("flymq-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
+            http_listen: None,
             advertised_host: None,
             tls: None,
             durability: Durability::default(),

@@ -9,6 +9,8 @@
 //! | `session` | one connection: frames in, answers out, limits |
 //! | `dispatch` | operation → engine call → response |
 //! | [`access`] | who may use the broker, and for what |
+//! | `metrics` | what the broker counts of its work |
+//! | `http` | health and metrics for those who watch the broker |
 //! | `budget` | the bytes that all connections together may have in flight |
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
@@ -38,6 +40,8 @@ mod dispatch;
 pub mod embedded;
 pub mod engine;
 mod groups;
+mod http;
+mod metrics;
 pub mod server;
 mod session;
 pub mod tls;

@@ -20,6 +20,7 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         auth: auth(&options, server.allow_plain_without_tls)?,
         data_dir: options.data_dir,
         listen: options.listen,
+        http_listen: options.http_listen,
         advertised_host: options.advertised_host,
         durability: match options.durability {
             DurabilityArg::Fsync => Durability::Fsync,
@@ -47,6 +48,10 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         // Whoever starts a broker on port 0 reads this line.
         let mut out = std::io::stdout();
         writeln!(out, "listening on {}", broker.local_addr())
+            .and_then(|()| match broker.http_addr() {
+                Some(address) => writeln!(out, "health and metrics on {address}"),
+                None => Ok(()),
+            })
             .and_then(|()| out.flush())
             .context("cannot write to standard output")?;
         tokio::select! {

@@ -15,6 +15,9 @@ pub struct BrokerOptions {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "FLYMQ_LISTEN", default_value = "127.0.0.1:9092")]
     pub listen: SocketAddr,
+    /// Address and port for health and metrics over HTTP, such as 127.0.0.1:9644; HTTPS with --tls-cert
+    #[arg(long, env = "FLYMQ_HTTP_LISTEN", value_name = "ADDRESS")]
+    pub http_listen: Option<SocketAddr>,
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,
