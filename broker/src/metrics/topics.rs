@@ -132,7 +132,7 @@ mod tests {
             let families = registry.gather();
             let family = families.iter().find(|f| f.name() == "flymq_messages_produced_total");
             let values = family.unwrap().get_metric().iter().map(|metric| {
-                (metric.get_label()[0].value().to_owned(), metric.get_counter().value())
+                (metric.get_label()[0].value().to_owned(), metric.get_counter().get_value())
             });
             values.collect()
         };
