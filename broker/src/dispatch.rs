@@ -294,9 +294,15 @@ fn produce(shared: &Shared, request: ProduceRequest) -> Reply<ProduceResponse> {
     let metrics = shared.metrics.clone();
     let topic = request.topic.clone();
     let (records, bytes) = (request.batch.count.into(), request.batch.records.len());
-    counted(shared.engine.produce(request), move |response| {
-        if !response.duplicate {
+    #[cfg(feature = "otlp")]
+    let storing = shared.otlp.as_ref().and_then(|otlp| otlp.storing(&request));
+    noted(shared.engine.produce(request), move |result| {
+        if result.as_ref().is_ok_and(|response| !response.duplicate) {
             metrics.topics.produced(&topic, records, bytes);
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(storing) = storing {
+            storing.end(result);
         }
     })
 }
@@ -305,21 +311,25 @@ fn produce(shared: &Shared, request: ProduceRequest) -> Reply<ProduceResponse> {
 fn consume(shared: &Shared, request: ConsumeRequest) -> Reply<ConsumeResponse> {
     let metrics = shared.metrics.clone();
     let topic = request.topic.clone();
-    counted(shared.engine.consume(request), move |response| {
-        if let Some(record) = &response.record {
+    noted(shared.engine.consume(request), move |result| {
+        if let Ok(ConsumeResponse { record: Some(record), .. }) = result {
             let length = |blob: &Option<Blob>| blob.as_ref().map_or(0, |blob| blob.len());
             metrics.topics.consumed(&topic, 1, length(&record.key) + length(&record.value));
         }
     })
 }
 
-fn counted<T: Send + 'static>(
+/// Has `note` see the answer.
+fn noted<T: Send + 'static>(
     reply: Reply<T>,
-    count: impl FnOnce(&T) + Send + 'static,
+    note: impl FnOnce(&Result<T>) + Send + 'static,
 ) -> Reply<T> {
     match reply {
-        Reply::Ready(result) => Reply::Ready(result.inspect(count)),
-        Reply::Later(future) => Reply::Later(future.map(|result| result.inspect(count)).boxed()),
+        Reply::Ready(result) => {
+            note(&result);
+            Reply::Ready(result)
+        }
+        Reply::Later(future) => Reply::Later(future.inspect(note).boxed()),
     }
 }
 

@@ -18,6 +18,8 @@ use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
 use crate::http::HttpListener;
 use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::otlp::Otlp;
 use crate::session::Session;
 use crate::tls::{PeerIdentity, Secured, Tls};
 use crate::transport::Transport;
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub local_addr: SocketAddr,
     pub tls: Option<Arc<Tls>>,
     pub metrics: Arc<Metrics>,
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<Otlp>,
     stopping: watch::Sender<bool>,
 }
 
@@ -102,6 +106,8 @@ impl Broker {
             Some(listen) => Some(HttpListener::start(listen, tls.clone()).await?),
             None => None,
         };
+        #[cfg(feature = "otlp")]
+        let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
         let opening = (config.clone(), budget.clone(), metrics.engine.clone());
         let open = move || EmbeddedEngine::open(&opening.0, opening.1, opening.2);
         let embedded = blocking(open).await?;
@@ -117,6 +123,8 @@ impl Broker {
             local_addr,
             tls,
             metrics,
+            #[cfg(feature = "otlp")]
+            otlp,
             stopping: watch::Sender::new(false),
             config,
         });
@@ -125,6 +133,8 @@ impl Broker {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
+        #[cfg(feature = "otlp")]
+        tokio::spawn(Otlp::keep_sending(shared.clone()));
         if let Some(http) = &http {
             http.started(shared.clone());
         }
@@ -158,6 +168,10 @@ impl Broker {
         let ended = self.sessions.acquire_many(all);
         if tokio::time::timeout(self.shared.config.shutdown_timeout, ended).await.is_err() {
             tracing::warn!("some connections did not end in time");
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = &self.shared.otlp {
+            otlp.close(&self.shared).await;
         }
         self.shared.engine.close().await;
         tracing::info!("broker stopped");
