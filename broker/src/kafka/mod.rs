@@ -11,6 +11,11 @@
 //! | `node` | the connections to one node, by what they are for |
 //! | `cluster` | metadata, and requests that find their way |
 //! | `coordinators` | who coordinates a group or a transactional id |
+//! | `records` | FlyMQ's record batches and Kafka's |
+//! | `produce` | appends, in the order of the calls |
+//! | `fetch`, `poll`, `offsets` | reads; waiting for records; offsets by time |
+//! | `producer` | identities of producers |
+//! | `topics`, `topic_config` | topics; their configuration in Kafka's terms |
 //! | `retry` | attempts of one operation |
 //! | `errors` | Kafka's error codes in FlyMQ's terms |
 //! | `stats` | what is counted |
@@ -19,10 +24,17 @@ mod cluster;
 pub mod config;
 mod coordinators;
 mod errors;
+mod fetch;
 mod link;
 mod node;
+mod offsets;
+mod poll;
+mod produce;
+mod producer;
+mod records;
 mod retry;
 mod stats;
+mod topic_config;
 mod topics;
 
 use std::sync::Arc;
@@ -31,12 +43,15 @@ use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 use crate::budget::Budget;
 use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
 use cluster::Cluster;
 pub use config::{KafkaConfig, SaslMechanism, SecurityProtocol};
+use poll::Pollers;
+use produce::Pumps;
 pub use stats::{KafkaStats, LATENCY_BUCKETS_US, RequestStats};
 
 /// The engine.
@@ -47,9 +62,18 @@ pub struct KafkaEngine {
 /// What operations share.
 struct Inner {
     cluster: Cluster,
+    pumps: Pumps,
+    pollers: Pollers,
+    stopping: watch::Sender<bool>,
     budget: Budget,
     max_partitions: u32,
-    heartbeat_interval: std::time::Duration,
+}
+
+impl Inner {
+    /// Whether fetches are to be answered at once.
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
 }
 
 impl KafkaEngine {
@@ -61,11 +85,13 @@ impl KafkaEngine {
     /// UNAVAILABLE if no node can be reached in time.
     pub(crate) async fn open(config: &Config, kafka: KafkaConfig, budget: Budget) -> Result<Self> {
         let cluster = Cluster::connect(kafka).await?;
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|inner| Inner {
             cluster,
+            pumps: Pumps::start(inner),
+            pollers: Pollers::default(),
+            stopping: watch::Sender::new(false),
             budget,
             max_partitions: config.max_partitions,
-            heartbeat_interval: config.heartbeat_interval,
         });
         Ok(Self { inner })
     }
@@ -100,24 +126,24 @@ impl Engine for KafkaEngine {
         ["idempotence"].map(str::to_owned).to_vec()
     }
 
-    fn produce(&self, _request: ProduceRequest) -> Reply<ProduceResponse> {
-        not_offered("PRODUCE")
+    fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse> {
+        produce::produce(&self.inner, request)
     }
 
-    fn consume(&self, _request: ConsumeRequest) -> Reply<ConsumeResponse> {
-        not_offered("CONSUME")
+    fn consume(&self, request: ConsumeRequest) -> Reply<ConsumeResponse> {
+        self.run(request, fetch::consume)
     }
 
-    fn fetch(&self, _request: FetchRequest) -> Reply<Fetched> {
-        not_offered("FETCH")
+    fn fetch(&self, request: FetchRequest) -> Reply<Fetched> {
+        self.run(request, fetch::fetch)
     }
 
-    fn list_offsets(&self, _request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
-        not_offered("LIST_OFFSETS")
+    fn list_offsets(&self, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
+        self.run(request, offsets::list)
     }
 
-    fn init_producer(&self, _request: InitProducerRequest) -> Reply<InitProducerResponse> {
-        not_offered("INIT_PRODUCER")
+    fn init_producer(&self, request: InitProducerRequest) -> Reply<InitProducerResponse> {
+        self.run(request, producer::init)
     }
 
     fn create_topic(&self, request: CreateTopicRequest) -> Reply<CreateTopicResponse> {
@@ -136,16 +162,16 @@ impl Engine for KafkaEngine {
         self.run(request, topics::metadata)
     }
 
-    fn add_partitions(&self, _request: AddPartitionsRequest) -> Reply<AddPartitionsResponse> {
-        not_offered("ADD_PARTITIONS")
+    fn add_partitions(&self, request: AddPartitionsRequest) -> Reply<AddPartitionsResponse> {
+        self.run(request, topics::add_partitions)
     }
 
-    fn describe_topic(&self, _request: DescribeTopicRequest) -> Reply<DescribeTopicResponse> {
-        not_offered("DESCRIBE_TOPIC")
+    fn describe_topic(&self, request: DescribeTopicRequest) -> Reply<DescribeTopicResponse> {
+        self.run(request, topics::describe)
     }
 
-    fn alter_topic(&self, _request: AlterTopicRequest) -> Reply<AlterTopicResponse> {
-        not_offered("ALTER_TOPIC")
+    fn alter_topic(&self, request: AlterTopicRequest) -> Reply<AlterTopicResponse> {
+        self.run(request, topics::alter)
     }
 
     fn subscribe(&self, _request: SubscribeRequest, _client: Client) -> Reply<SubscribeResponse> {
@@ -196,7 +222,9 @@ impl Engine for KafkaEngine {
         not_offered("TXN_OFFSETS")
     }
 
-    fn stop_waiting(&self) {}
+    fn stop_waiting(&self) {
+        self.inner.stopping.send_replace(true);
+    }
 
     fn stop(&self) {
         self.stop_waiting();
