@@ -13,10 +13,12 @@ use tokio::task::JoinHandle;
 use crate::Result;
 use crate::access::Access;
 use crate::budget::Budget;
-use crate::config::Config;
+use crate::config::{Config, EngineConfig};
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
 use crate::http::HttpListener;
+#[cfg(feature = "kafka")]
+use crate::kafka::KafkaEngine;
 use crate::metrics::Metrics;
 #[cfg(feature = "otlp")]
 use crate::otlp::Otlp;
@@ -62,21 +64,29 @@ impl Shared {
 /// a crash would: nothing acknowledged is lost.
 pub struct Broker {
     shared: Arc<Shared>,
-    embedded: Arc<EmbeddedEngine>,
+    engines: Engines,
     accepting: JoinHandle<()>,
     sessions: Arc<Semaphore>,
     http: Option<HttpListener>,
 }
 
+/// The engine by its type, for those who want more of it than any engine offers.
+#[derive(Default)]
+struct Engines {
+    embedded: Option<Arc<EmbeddedEngine>>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<Arc<KafkaEngine>>,
+}
+
 impl Broker {
-    /// Opens the data folder and listens. Must be called within a tokio runtime with time and I/O
-    /// enabled, which serves the broker from then on.
+    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a
+    /// tokio runtime with time and I/O enabled, which serves the broker from then on.
     ///
     /// # Errors
     ///
     /// STORAGE_FAILED if the data folder cannot be used, because another broker has it or it is of
     /// another version; INVALID_ARGUMENT if the address cannot be listened on, or the files for TLS
-    /// cannot be used.
+    /// or other options cannot be used; UNAVAILABLE if the Kafka cluster cannot be reached.
     pub async fn start(config: Config) -> Result<Self> {
         if config.max_inflight_bytes < 2 * config.max_frame_bytes {
             return Err(ProtocolError::new(
@@ -108,16 +118,13 @@ impl Broker {
         };
         #[cfg(feature = "otlp")]
         let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
-        let opening = (config.clone(), budget.clone(), metrics.engine.clone());
-        let open = move || EmbeddedEngine::open(&opening.0, opening.1, opening.2);
-        let embedded = blocking(open).await?;
+        let (engine, engines) = open_engine(&config, budget.clone(), &metrics).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
-        let embedded = Arc::new(embedded);
         let sessions = Arc::new(Semaphore::new(config.max_connections));
         let shared = Arc::new(Shared {
-            engine: embedded.clone(),
+            engine,
             access,
             budget,
             local_addr,
@@ -128,7 +135,15 @@ impl Broker {
             stopping: watch::Sender::new(false),
             config,
         });
-        tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+        match &shared.config.engine {
+            EngineConfig::Embedded => {
+                tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+            }
+            #[cfg(feature = "kafka")]
+            EngineConfig::Kafka(_) => {
+                tracing::info!(address = %local_addr, cluster = shared.engine.cluster_id(), "gateway started");
+            }
+        }
         if let Some(tls) = &shared.tls {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
@@ -138,7 +153,7 @@ impl Broker {
         if let Some(http) = &http {
             http.started(shared.clone());
         }
-        Ok(Self { shared, embedded, accepting, sessions, http })
+        Ok(Self { shared, engines, accepting, sessions, http })
     }
 
     /// The address that clients connect to, with the port that was taken.
@@ -151,9 +166,20 @@ impl Broker {
         self.http.as_ref().map(HttpListener::address)
     }
 
-    /// The storage engine, for tests that need more than the protocol offers.
-    pub fn engine(&self) -> &EmbeddedEngine {
-        &self.embedded
+    /// The storage engine.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.shared.engine
+    }
+
+    /// The storage engine if it is the one on this machine.
+    pub fn embedded(&self) -> Option<&EmbeddedEngine> {
+        self.engines.embedded.as_deref()
+    }
+
+    /// The storage engine if it is a Kafka cluster's.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(&self) -> Option<&KafkaEngine> {
+        self.engines.kafka.as_deref()
     }
 
     /// Stops accepting, lets requests under way finish within `shutdown_timeout`, and brings
@@ -182,7 +208,28 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.accepting.abort();
         self.shared.stopping.send_replace(true);
-        self.embedded.stop();
+        self.shared.engine.stop();
+    }
+}
+
+async fn open_engine(
+    config: &Config,
+    budget: Budget,
+    metrics: &Metrics,
+) -> Result<(Arc<dyn Engine>, Engines)> {
+    match &config.engine {
+        EngineConfig::Embedded => {
+            let (config, counters) = (config.clone(), metrics.engine.clone());
+            let open = move || EmbeddedEngine::open(&config, budget, counters);
+            let embedded = blocking(open).await?;
+            let embedded = Arc::new(embedded);
+            Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
+        }
+        #[cfg(feature = "kafka")]
+        EngineConfig::Kafka(kafka) => {
+            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
+        }
     }
 }
 
