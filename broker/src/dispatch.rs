@@ -97,6 +97,9 @@ pub fn dispatch(
         OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
         OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
         OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
+        OpCode::ClusterStatus => {
+            guarded!(|ClusterStatusRequest {}| cluster_status(shared))
+        }
         OpCode::Subscribe => {
             let client = state.client.clone();
             guarded!(|request| engine.subscribe(request, client))
@@ -324,14 +327,25 @@ fn metadata(shared: &Shared, request: MetadataRequest) -> Reply<MetadataResponse
             format!("{} topics exceed the limit of {MAX_NAMED}", request.topics.len()),
         )));
     }
-    let brokers =
-        vec![BrokerInfo { id: 0, host: shared.advertised_host(), port: shared.local_addr.port() }];
+    let brokers = shared.brokers();
     match shared.engine.metadata(request) {
         Reply::Ready(result) => {
             Reply::Ready(result.map(|topics| MetadataResponse { brokers, topics }))
         }
         Reply::Later(future) => Reply::Later(
             async move { Ok(MetadataResponse { brokers, topics: future.await? }) }.boxed(),
+        ),
+    }
+}
+
+fn cluster_status(shared: &Shared) -> Reply<ClusterStatusResponse> {
+    let brokers = shared.brokers();
+    match shared.engine.cluster_status() {
+        Reply::Ready(result) => {
+            Reply::Ready(result.map(|status| ClusterStatusResponse { brokers, ..status }))
+        }
+        Reply::Later(future) => Reply::Later(
+            async move { Ok(ClusterStatusResponse { brokers, ..future.await? }) }.boxed(),
         ),
     }
 }

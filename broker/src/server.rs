@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flymq_protocol::messages::BrokerInfo;
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +49,17 @@ impl Shared {
             Some(host) => host.clone(),
             None => self.local_addr.ip().to_string(),
         }
+    }
+
+    /// The brokers that clients may use, this one at least.
+    pub fn brokers(&self) -> Vec<BrokerInfo> {
+        let known = self.engine.brokers();
+        if known.is_empty() { vec![self.broker()] } else { known }
+    }
+
+    /// This broker as clients are told of it.
+    fn broker(&self) -> BrokerInfo {
+        BrokerInfo { id: 0, host: self.advertised_host(), port: self.local_addr.port() }
     }
 }
 
@@ -112,6 +124,7 @@ impl Broker {
         if let Some(tls) = &shared.tls {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
+        shared.engine.announce(shared.broker());
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
         Ok(Self { shared, embedded, accepting, sessions })
     }
