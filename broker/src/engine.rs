@@ -132,6 +132,10 @@ pub trait Engine: Send + Sync + 'static {
     /// Has fetches that wait answered now, and from now on at once.
     fn stop_waiting(&self);
 
+    /// Stops working without waiting for anything. What was acknowledged is as durable as it was
+    /// promised to be.
+    fn stop(&self);
+
     /// Brings everything to the disk. Called once, after the last request.
     fn close(&self) -> BoxFuture<'static, ()>;
 }

@@ -13,6 +13,7 @@
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
 //! | [`embedded`] | the engine for one machine, on fjall |
+//! | `kafka` | the engine for an Apache Kafka cluster (feature `kafka`) |
 //! | [`topic`] | topic names and configuration keys |
 //!
 //! ```
@@ -38,6 +39,8 @@ mod dispatch;
 pub mod embedded;
 pub mod engine;
 mod groups;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod server;
 mod session;
 pub mod tls;
@@ -45,7 +48,7 @@ pub mod topic;
 mod transport;
 
 pub use access::{Access, AuthConfig, InitialUser};
-pub use config::{Config, Durability};
+pub use config::{Config, Durability, EngineConfig};
 pub use flymq_protocol::{ErrorCode, ProtocolError};
 pub use server::Broker;
 pub use tls::{ClientAuth, Pem, TlsConfig, TlsVersion};

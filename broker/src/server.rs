@@ -14,9 +14,11 @@ use tokio::task::JoinHandle;
 use crate::Result;
 use crate::access::Access;
 use crate::budget::Budget;
-use crate::config::Config;
+use crate::config::{Config, EngineConfig};
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
+#[cfg(feature = "kafka")]
+use crate::kafka::KafkaEngine;
 use crate::session::Session;
 use crate::tls::{PeerIdentity, Secured, Tls};
 use crate::transport::Transport;
@@ -67,20 +69,28 @@ impl Shared {
 /// a crash would: nothing acknowledged is lost.
 pub struct Broker {
     shared: Arc<Shared>,
-    embedded: Arc<EmbeddedEngine>,
+    engines: Engines,
     accepting: JoinHandle<()>,
     sessions: Arc<Semaphore>,
 }
 
+/// The engine by its type, for those who want more of it than any engine offers.
+#[derive(Default)]
+struct Engines {
+    embedded: Option<Arc<EmbeddedEngine>>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<Arc<KafkaEngine>>,
+}
+
 impl Broker {
-    /// Opens the data folder and listens. Must be called within a tokio runtime with time and I/O
+    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a tokio runtime with time and I/O
     /// enabled, which serves the broker from then on.
     ///
     /// # Errors
     ///
     /// STORAGE_FAILED if the data folder cannot be used, because another broker has it or it is of
     /// another version; INVALID_ARGUMENT if the address cannot be listened on, or the files for TLS
-    /// cannot be used.
+    /// or other options cannot be used; UNAVAILABLE if the Kafka cluster cannot be reached.
     pub async fn start(config: Config) -> Result<Self> {
         if config.max_inflight_bytes < 2 * config.max_frame_bytes {
             return Err(ProtocolError::new(
@@ -97,22 +107,19 @@ impl Broker {
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
-        let opening = (config.clone(), budget.clone());
-        let open = move || {
-            let tls = opening.0.tls.clone().map(Tls::open).transpose()?;
-            let access = open_access(&opening.0)?;
-            Ok((tls.map(Arc::new), access, EmbeddedEngine::open(&opening.0, opening.1)?))
-        };
-        let (tls, access, embedded) = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
+        let opening = config.clone();
+        let (tls, access) = blocking(move || {
+            let tls = opening.tls.clone().map(Tls::open).transpose()?;
+            Ok((tls.map(Arc::new), open_access(&opening)?))
+        })
+        .await?;
+        let (engine, engines) = open_engine(&config, budget.clone()).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
-        let embedded = Arc::new(embedded);
         let sessions = Arc::new(Semaphore::new(config.max_connections));
         let shared = Arc::new(Shared {
-            engine: embedded.clone(),
+            engine,
             access,
             budget,
             local_addr,
@@ -120,13 +127,21 @@ impl Broker {
             stopping: watch::Sender::new(false),
             config,
         });
-        tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+        match &shared.config.engine {
+            EngineConfig::Embedded => {
+                tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+            }
+            #[cfg(feature = "kafka")]
+            EngineConfig::Kafka(_) => {
+                tracing::info!(address = %local_addr, cluster = shared.engine.cluster_id(), "gateway started");
+            }
+        }
         if let Some(tls) = &shared.tls {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
         shared.engine.announce(shared.broker());
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
-        Ok(Self { shared, embedded, accepting, sessions })
+        Ok(Self { shared, engines, accepting, sessions })
     }
 
     /// The address that clients connect to, with the port that was taken.
@@ -134,9 +149,20 @@ impl Broker {
         self.shared.local_addr
     }
 
-    /// The storage engine, for tests that need more than the protocol offers.
-    pub fn engine(&self) -> &EmbeddedEngine {
-        &self.embedded
+    /// The storage engine.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.shared.engine
+    }
+
+    /// The storage engine if it is the one on this machine.
+    pub fn embedded(&self) -> Option<&EmbeddedEngine> {
+        self.engines.embedded.as_deref()
+    }
+
+    /// The storage engine if it is a Kafka cluster's.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(&self) -> Option<&KafkaEngine> {
+        self.engines.kafka.as_deref()
     }
 
     /// Stops accepting, lets requests under way finish within `shutdown_timeout`, and brings
@@ -161,8 +187,33 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.accepting.abort();
         self.shared.stopping.send_replace(true);
-        self.embedded.stop();
+        self.shared.engine.stop();
     }
+}
+
+async fn open_engine(config: &Config, budget: Budget) -> Result<(Arc<dyn Engine>, Engines)> {
+    match &config.engine {
+        EngineConfig::Embedded => {
+            let config = config.clone();
+            let embedded = blocking(move || EmbeddedEngine::open(&config, budget)).await?;
+            let embedded = Arc::new(embedded);
+            Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
+        }
+        #[cfg(feature = "kafka")]
+        EngineConfig::Kafka(kafka) => {
+            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
+        }
+    }
+}
+
+/// Runs what waits for the file system.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
 fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {

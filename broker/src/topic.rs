@@ -25,10 +25,15 @@ pub fn check_name(name: &str) -> Result<()> {
 
 /// A name from a request, cut to a length that is fit for a message.
 pub fn shorten(name: &str) -> String {
-    if name.chars().count() <= 64 {
-        return name.to_owned();
+    shorten_to(name, 64)
+}
+
+/// Foreign text, cut to at most so many characters.
+pub(crate) fn shorten_to(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
     }
-    name.chars().take(64).chain("…".chars()).collect()
+    text.chars().take(most).chain("…".chars()).collect()
 }
 
 /// How often and how long records are kept, and how large they may be.

@@ -153,13 +153,6 @@ impl EmbeddedEngine {
         Ok(())
     }
 
-    /// Stops the engine's threads without waiting for them. What was acknowledged is as durable as it
-    /// was promised to be.
-    pub(crate) fn stop(&self) {
-        self.stop_waiting();
-        self.inner.committer.close();
-    }
-
     fn admin<Q, A>(&self, request: Q, operate: fn(&Inner, Q) -> Result<A>) -> Reply<A>
     where
         Q: Send + 'static,
@@ -343,6 +336,11 @@ impl Engine for EmbeddedEngine {
         for topic in self.inner.topics.all() {
             topic.partitions().iter().for_each(|p| p.wake());
         }
+    }
+
+    fn stop(&self) {
+        self.stop_waiting();
+        self.inner.committer.close();
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
