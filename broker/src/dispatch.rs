@@ -104,7 +104,10 @@ pub fn dispatch(
             let client = state.client.clone();
             guarded!(|request| engine.subscribe(request, client))
         }
-        OpCode::Heartbeat => guarded!(|request| engine.heartbeat(request)),
+        OpCode::Heartbeat => {
+            let client = state.client.clone();
+            guarded!(|request| engine.heartbeat(request, client))
+        }
         OpCode::Leave => guarded!(|request| engine.leave(request)),
         OpCode::Commit => guarded!(|request| engine.commit(request)),
         OpCode::Committed => guarded!(|request| engine.committed(request)),

@@ -106,7 +106,7 @@ pub trait Engine: Send + Sync + 'static {
     /// Joins a group, or changes a member's subscription.
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse>;
     /// Keeps a membership alive.
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse>;
+    fn heartbeat(&self, request: HeartbeatRequest, client: Client) -> Reply<HeartbeatResponse>;
     /// Leaves a group.
     fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse>;
     /// Stores a group's offsets.

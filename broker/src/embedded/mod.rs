@@ -284,7 +284,7 @@ impl Engine for EmbeddedEngine {
         membership::subscribe(&self.inner, request, client)
     }
 
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
+    fn heartbeat(&self, request: HeartbeatRequest, _client: Client) -> Reply<HeartbeatResponse> {
         membership::heartbeat(&self.inner, request)
     }
 

@@ -12,18 +12,28 @@
 //! | `cluster` | metadata, and requests that find their way |
 //! | `coordinators` | who coordinates a group or a transactional id |
 //! | `retry` | attempts of one operation |
+//! | `groups` | consumer groups |
+//! | `commits` | groups' offsets, also within transactions |
+//! | `transactions` | transactions |
+//! | `topic_ids` | the names behind Kafka's topic ids |
 //! | `errors` | Kafka's error codes in FlyMQ's terms |
 //! | `stats` | what is counted |
+//! | `status` | how the cluster is |
 
 mod cluster;
+mod commits;
 pub mod config;
 mod coordinators;
 mod errors;
+mod groups;
 mod link;
 mod node;
 mod retry;
 mod stats;
+mod status;
+mod topic_ids;
 mod topics;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -50,6 +60,8 @@ struct Inner {
     budget: Budget,
     max_partitions: u32,
     heartbeat_interval: std::time::Duration,
+    topic_ids: topic_ids::TopicIds,
+    sessions: groups::Sessions,
 }
 
 impl KafkaEngine {
@@ -66,6 +78,8 @@ impl KafkaEngine {
             budget,
             max_partitions: config.max_partitions,
             heartbeat_interval: config.heartbeat_interval,
+            topic_ids: Default::default(),
+            sessions: Default::default(),
         });
         Ok(Self { inner })
     }
@@ -97,7 +111,7 @@ impl Engine for KafkaEngine {
     }
 
     fn features(&self) -> Vec<String> {
-        ["idempotence"].map(str::to_owned).to_vec()
+        ["groups", "idempotence", "transactions"].map(str::to_owned).to_vec()
     }
 
     fn produce(&self, _request: ProduceRequest) -> Reply<ProduceResponse> {
@@ -148,52 +162,56 @@ impl Engine for KafkaEngine {
         not_offered("ALTER_TOPIC")
     }
 
-    fn subscribe(&self, _request: SubscribeRequest, _client: Client) -> Reply<SubscribeResponse> {
-        not_offered("SUBSCRIBE")
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
+        self.run((), status::status)
     }
 
-    fn heartbeat(&self, _request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
-        not_offered("HEARTBEAT")
+    fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
+        self.run((request, client), groups::subscribe)
     }
 
-    fn leave(&self, _request: LeaveRequest) -> Reply<LeaveResponse> {
-        not_offered("LEAVE")
+    fn heartbeat(&self, request: HeartbeatRequest, client: Client) -> Reply<HeartbeatResponse> {
+        self.run((request, client), groups::heartbeat)
     }
 
-    fn commit(&self, _request: CommitRequest) -> Reply<CommitResponse> {
-        not_offered("COMMIT")
+    fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse> {
+        self.run(request, groups::leave)
     }
 
-    fn committed(&self, _request: CommittedRequest) -> Reply<CommittedResponse> {
-        not_offered("COMMITTED")
+    fn commit(&self, request: CommitRequest) -> Reply<CommitResponse> {
+        self.run(request, commits::commit)
+    }
+
+    fn committed(&self, request: CommittedRequest) -> Reply<CommittedResponse> {
+        self.run(request, commits::committed)
     }
 
     fn list_groups(&self) -> Reply<ListGroupsResponse> {
-        not_offered("LIST_GROUPS")
+        self.run((), groups::describe::list)
     }
 
-    fn describe_group(&self, _request: DescribeGroupRequest) -> Reply<DescribeGroupResponse> {
-        not_offered("DESCRIBE_GROUP")
+    fn describe_group(&self, request: DescribeGroupRequest) -> Reply<DescribeGroupResponse> {
+        self.run(request, groups::describe::describe)
     }
 
-    fn delete_group(&self, _request: DeleteGroupRequest) -> Reply<DeleteGroupResponse> {
-        not_offered("DELETE_GROUP")
+    fn delete_group(&self, request: DeleteGroupRequest) -> Reply<DeleteGroupResponse> {
+        self.run(request, groups::describe::delete)
     }
 
-    fn begin_txn(&self, _request: BeginTxnRequest) -> Reply<BeginTxnResponse> {
-        not_offered("BEGIN_TXN")
+    fn begin_txn(&self, request: BeginTxnRequest) -> Reply<BeginTxnResponse> {
+        self.run(request, transactions::begin)
     }
 
-    fn commit_txn(&self, _request: CommitTxnRequest) -> Reply<EndTxnResponse> {
-        not_offered("COMMIT_TXN")
+    fn commit_txn(&self, request: CommitTxnRequest) -> Reply<EndTxnResponse> {
+        self.run(request, transactions::commit)
     }
 
-    fn abort_txn(&self, _request: AbortTxnRequest) -> Reply<EndTxnResponse> {
-        not_offered("ABORT_TXN")
+    fn abort_txn(&self, request: AbortTxnRequest) -> Reply<EndTxnResponse> {
+        self.run(request, transactions::abort)
     }
 
-    fn txn_offsets(&self, _request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse> {
-        not_offered("TXN_OFFSETS")
+    fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse> {
+        self.run(request, commits::in_transaction)
     }
 
     fn stop_waiting(&self) {}
