@@ -130,8 +130,11 @@ impl Engine for KafkaEngine {
         not_offered("LIST_OFFSETS")
     }
 
-    fn init_producer(&self, _request: InitProducerRequest) -> Reply<InitProducerResponse> {
-        not_offered("INIT_PRODUCER")
+    fn init_producer(&self, request: InitProducerRequest) -> Reply<InitProducerResponse> {
+        match request.transactional_id {
+            Some(id) => self.run((id, request.transaction_timeout_ms), transactions::init),
+            None => not_offered("INIT_PRODUCER"),
+        }
     }
 
     fn create_topic(&self, request: CreateTopicRequest) -> Reply<CreateTopicResponse> {

@@ -50,7 +50,10 @@ impl std::fmt::Display for Identity {
 
 /// Hands out the identity of a transactional id's first transaction, fences its earlier producers,
 /// and aborts what they have open.
-pub async fn init(inner: Arc<Inner>, id: String, timeout_ms: u32) -> Result<InitProducerResponse> {
+pub async fn init(
+    inner: Arc<Inner>,
+    (id, timeout_ms): (String, u32),
+) -> Result<InitProducerResponse> {
     check_id(&id)?;
     let timeout_ms = if timeout_ms == 0 { DEFAULT_TIMEOUT_MS } else { timeout_ms };
     if timeout_ms > MAX_TIMEOUT_MS {
