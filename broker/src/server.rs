@@ -107,13 +107,10 @@ impl Broker {
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
-        let opening = config.clone();
-        let (tls, access) = blocking(move || {
-            let tls = opening.tls.clone().map(Tls::open).transpose()?;
-            Ok((tls.map(Arc::new), open_access(&opening)?))
-        })
-        .await?;
+        let tls = config.tls.clone();
+        let tls = blocking(move || tls.map(Tls::open).transpose()).await?.map(Arc::new);
         let (engine, engines) = open_engine(&config, budget.clone()).await?;
+        let access = open_access(&config, &engines).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
@@ -207,8 +204,8 @@ async fn open_engine(config: &Config, budget: Budget) -> Result<(Arc<dyn Engine>
     }
 }
 
-/// Runs what waits for the file system.
-async fn blocking<T: Send + 'static>(
+/// Runs what may block.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
@@ -216,14 +213,26 @@ async fn blocking<T: Send + 'static>(
         .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
-fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
-    let Some(auth) = &config.auth else {
-        if Access::exists(&config.data_dir) {
+async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Access>>> {
+    let Some(auth) = config.auth.clone() else {
+        if engines.embedded.is_some() && Access::exists(&config.data_dir) {
             tracing::warn!("the data folder has users, but authentication is off");
         }
         return Ok(None);
     };
-    let access = Access::open(&config.data_dir, auth.clone())?;
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &engines.kafka {
+        let access = kafka.access(auth).await?;
+        if !access.has_users() {
+            tracing::warn!(
+                "there are no users, so nobody can log in; start a gateway with a first \
+                 administrator"
+            );
+        }
+        return Ok(Some(Arc::new(access)));
+    }
+    let folder = config.data_dir.clone();
+    let access = blocking(move || Access::open(&folder, auth)).await?;
     if !access.has_users() {
         tracing::warn!(
             "there are no users, so nobody can log in; stop the broker and add one with \

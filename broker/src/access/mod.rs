@@ -146,12 +146,19 @@ impl Access {
             }
             let verifier = Verifier::generate(&user.password, access.config.iterations)
                 .map_err(|e| admin::invalid(e.to_string()))?;
-            access.upsert_user(UpsertUserRequest {
+            let made = access.upsert_user(UpsertUserRequest {
                 name: user.name.clone(),
+                exists: Some(false),
                 credentials: Some(credentials(&verifier)),
                 roles: Some(user.roles.clone()),
                 ..Default::default()
-            })?;
+            });
+            // Another gateway may have been quicker.
+            if let Err(error) = made
+                && error.code != ErrorCode::UserExists
+            {
+                return Err(error);
+            }
         }
         Ok(access)
     }

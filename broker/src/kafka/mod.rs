@@ -15,17 +15,23 @@
 //! | `groups` | consumer groups |
 //! | `commits` | groups' offsets, also within transactions |
 //! | `transactions` | transactions |
+//! | `journal` | topics that gateways keep for themselves |
+//! | `access` | users and rules, in such a topic |
+//! | `gateways` | which gateways are alive, in another |
 //! | `topic_ids` | the names behind Kafka's topic ids |
 //! | `errors` | Kafka's error codes in FlyMQ's terms |
 //! | `stats` | what is counted |
 //! | `status` | how the cluster is |
 
+mod access;
 mod cluster;
 mod commits;
 pub mod config;
 mod coordinators;
 mod errors;
+mod gateways;
 mod groups;
+mod journal;
 mod link;
 mod node;
 mod retry;
@@ -35,13 +41,16 @@ mod topic_ids;
 mod topics;
 mod transactions;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use crate::access::{Access, AuthConfig};
 use crate::budget::Budget;
 use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
@@ -52,6 +61,9 @@ pub use stats::{KafkaStats, LATENCY_BUCKETS_US, RequestStats};
 /// The engine.
 pub struct KafkaEngine {
     inner: Arc<Inner>,
+    stopping: watch::Sender<bool>,
+    /// Tells the other gateways of this one.
+    announcing: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What operations share.
@@ -62,6 +74,7 @@ struct Inner {
     heartbeat_interval: std::time::Duration,
     topic_ids: topic_ids::TopicIds,
     sessions: groups::Sessions,
+    gateways: gateways::Gateways,
 }
 
 impl KafkaEngine {
@@ -80,8 +93,15 @@ impl KafkaEngine {
             heartbeat_interval: config.heartbeat_interval,
             topic_ids: Default::default(),
             sessions: Default::default(),
+            gateways: Default::default(),
         });
-        Ok(Self { inner })
+        Ok(Self { inner, stopping: watch::Sender::new(false), announcing: Mutex::default() })
+    }
+
+    /// The users and rules that all gateways share.
+    pub(crate) async fn access(&self, config: AuthConfig) -> Result<Access> {
+        let (topic, current) = access::AccessTopic::open(self.inner.clone()).await?;
+        crate::server::blocking(move || Access::with_store(Box::new(topic), current, config)).await
     }
 
     /// What the engine has done with the cluster, and how many nodes it can reach.
@@ -169,6 +189,16 @@ impl Engine for KafkaEngine {
         self.run((), status::status)
     }
 
+    fn announce(&self, broker: BrokerInfo) {
+        let announcing = gateways::run(self.inner.clone(), broker, self.stopping.subscribe());
+        let task = tokio::spawn(announcing);
+        *self.announcing.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    fn brokers(&self) -> Vec<BrokerInfo> {
+        self.inner.gateways.alive()
+    }
+
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
         self.run((request, client), groups::subscribe)
     }
@@ -221,11 +251,18 @@ impl Engine for KafkaEngine {
 
     fn stop(&self) {
         self.stop_waiting();
+        self.stopping.send_replace(true);
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {
         self.stop();
         // What was acknowledged is in Kafka.
-        std::future::ready(()).boxed()
+        let announcing = self.announcing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move {
+            if let Some(task) = announcing {
+                let _ = task.await;
+            }
+        }
+        .boxed()
     }
 }

@@ -67,7 +67,7 @@ pub async fn init(
         .with_producer_id(ProducerId(-1))
         .with_producer_epoch(-1);
     let cluster = &inner.cluster;
-    let code = |r: &kafka_protocol::messages::InitProducerIdResponse| r.error_code;
+    let code = |r: &kafka_protocol::messages::InitProducerIdResponse| ask_again(r.error_code);
     let given = cluster.coordinated(Kind::Transaction, &id, &request, code).await?;
     match E::try_from_code(given.error_code) {
         None => Ok(InitProducerResponse {
@@ -152,8 +152,14 @@ fn end_request(id: &str, given: Identity, commits: bool) -> EndTxnRequest {
 async fn end(inner: &Inner, id: &str, given: Identity, commits: bool) -> Result<KafkaEnd> {
     check_id(id)?;
     let request = end_request(id, given, commits);
-    let code = |r: &KafkaEnd| r.error_code;
+    let code = |r: &KafkaEnd| ask_again(r.error_code);
     inner.cluster.coordinated(Kind::Transaction, id, &request, code).await
+}
+
+/// A coordinator that is asked to end a transaction in the very moment in which a newer producer
+/// fences it stumbles. What has become of it can be asked like anything else.
+fn ask_again(code: i16) -> i16 {
+    if code == E::UnknownServerError.code() { E::ConcurrentTransactions.code() } else { code }
 }
 
 /// What an end comes to.
@@ -173,7 +179,7 @@ async fn finish(
             })
         }
         Some(error) if is_fenced(error) => Err(why_fenced(inner, id, given).await),
-        Some(_) => Err(errors::error(ended.error_code, "end a transaction")),
+        Some(_) => Err(errors::error(ask_again(ended.error_code), "end a transaction")),
     }
 }
 
@@ -188,7 +194,7 @@ async fn wait_until_shown(inner: &Inner, id: &str, given: Identity, commits: boo
         pause = (pause * 2).min(LOOK_EVERY);
         // Anything but this one answer means that it is done, or that it is of no more interest.
         let busy = E::ConcurrentTransactions.code();
-        let code = |r: &KafkaEnd| if r.error_code == busy { 0 } else { r.error_code };
+        let code = |r: &KafkaEnd| if r.error_code == busy { 0 } else { ask_again(r.error_code) };
         let again = inner.cluster.coordinated(Kind::Transaction, id, &request, code);
         match tokio::time::timeout_at(deadline, again).await {
             Ok(Ok(answer)) if answer.error_code == busy => {}

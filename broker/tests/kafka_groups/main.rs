@@ -5,6 +5,8 @@ mod common;
 #[path = "../common/kafka.rs"]
 mod kafka;
 
+mod access;
+mod gateways;
 mod groups;
 mod transactions;
 
