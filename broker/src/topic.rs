@@ -102,6 +102,14 @@ impl TopicConfig {
         Ok(config)
     }
 
+    /// Sets a key to a value that is in force elsewhere, whatever its bounds here.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn put(&mut self, name: &str, value: i64) {
+        if let Some((.., field)) = KEYS.into_iter().find(|key| key.0 == name) {
+            *field(self) = value;
+        }
+    }
+
     /// Every key with the value in force.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut config = self.clone();

@@ -2,6 +2,7 @@
 //! their way there.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -10,7 +11,7 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponse, MetadataResponseTopic};
 use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -52,7 +53,11 @@ pub struct Topic {
     pub id: Uuid,
     /// In the order of their numbers.
     pub partitions: Vec<Leader>,
+    /// How large a record may be, once that has been asked for.
+    pub max_record_bytes: OnceCell<usize>,
     learnt: Instant,
+    /// Whether it was found to be out of date.
+    stale: AtomicBool,
 }
 
 /// Who leads a partition.
@@ -180,33 +185,36 @@ impl Cluster {
     pub async fn topic(&self, name: &str) -> Result<Arc<Topic>> {
         match self.cached(name) {
             Some(topic) => Ok(topic),
-            None => self.learn(name, None).await,
+            None => self.learn(name).await,
         }
     }
 
     /// What is known of a topic without asking; `None` if that is nothing, or old.
     pub fn cached(&self, name: &str) -> Option<Arc<Topic>> {
         let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
-        let topic = topics.get(name)?;
-        (topic.learnt.elapsed() < self.config().metadata_max_age).then(|| topic.clone())
+        topics.get(name).filter(|topic| self.is_fresh(topic)).cloned()
     }
 
-    /// Asks anew, because `stale` has been found to be out of date. Many who find that at once ask
-    /// once.
-    pub async fn relearn(&self, stale: &Topic) -> Result<Arc<Topic>> {
-        self.learn(&stale.name, Some(stale)).await
+    /// Whether what is known of a topic is still to be believed.
+    pub fn is_fresh(&self, topic: &Topic) -> bool {
+        !topic.stale.load(Ordering::Relaxed)
+            && topic.learnt.elapsed() < self.config().metadata_max_age
     }
 
-    async fn learn(&self, name: &str, stale: Option<&Topic>) -> Result<Arc<Topic>> {
+    /// Has what is known of a topic no longer believed, because it was found to be out of date.
+    pub fn mark_stale(&self, topic: &Topic) {
+        topic.stale.store(true, Ordering::Relaxed);
+    }
+
+    async fn learn(&self, name: &str) -> Result<Arc<Topic>> {
         if is_internal(name) || crate::topic::check_name(name).is_err() {
             return Err(unknown_topic(name));
         }
         let mut retry = self.retry();
         loop {
             let refreshing = self.refreshing.lock().await;
-            if let Some(topic) = self.cached(name)
-                && stale.is_none_or(|stale| topic.learnt > stale.learnt)
-            {
+            // Many who miss the same ask once.
+            if let Some(topic) = self.cached(name) {
                 return Ok(topic);
             }
             let found = self.fetch_metadata(Some(&[name])).await;
@@ -323,7 +331,9 @@ impl Cluster {
             name: name.to_owned(),
             id: topic.topic_id,
             partitions,
+            max_record_bytes: OnceCell::new(),
             learnt: Instant::now(),
+            stale: AtomicBool::new(false),
         });
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         if topics.len() >= MAX_TOPICS && !topics.contains_key(name) {

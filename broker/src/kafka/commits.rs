@@ -299,7 +299,8 @@ async fn exists(inner: &Inner, offset: &CommittedOffset) -> Result<()> {
     if topic.leader(offset.partition).is_ok() {
         return Ok(());
     }
-    inner.cluster.relearn(&topic).await?.leader(offset.partition).map(drop)
+    inner.cluster.mark_stale(&topic);
+    inner.cluster.topic(&offset.topic).await?.leader(offset.partition).map(drop)
 }
 
 /// Which of the two is unknown, when Kafka does not know a topic or its partition.

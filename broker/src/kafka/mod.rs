@@ -11,6 +11,11 @@
 //! | `node` | the connections to one node, by what they are for |
 //! | `cluster` | metadata, and requests that find their way |
 //! | `coordinators` | who coordinates a group or a transactional id |
+//! | `records` | FlyMQ's record batches and Kafka's |
+//! | `produce` | appends, in the order of the calls |
+//! | `fetch`, `poll`, `offsets` | reads; waiting for records; offsets by time |
+//! | `producer` | identities of producers |
+//! | `topics`, `topic_config` | topics; their configuration in Kafka's terms |
 //! | `retry` | attempts of one operation |
 //! | `groups` | consumer groups |
 //! | `commits` | groups' offsets, also within transactions |
@@ -29,14 +34,21 @@ mod commits;
 pub mod config;
 mod coordinators;
 mod errors;
+mod fetch;
 mod gateways;
 mod groups;
 mod journal;
 mod link;
 mod node;
+mod offsets;
+mod poll;
+mod produce;
+mod producer;
+mod records;
 mod retry;
 mod stats;
 mod status;
+mod topic_config;
 mod topic_ids;
 mod topics;
 mod transactions;
@@ -44,7 +56,6 @@ mod transactions;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flymq_protocol::messages::*;
-use flymq_protocol::{ErrorCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
@@ -56,12 +67,13 @@ use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
 use cluster::Cluster;
 pub use config::{KafkaConfig, SaslMechanism, SecurityProtocol};
+use poll::Pollers;
+use produce::Pumps;
 pub use stats::{KafkaStats, LATENCY_BUCKETS_US, RequestStats};
 
 /// The engine.
 pub struct KafkaEngine {
     inner: Arc<Inner>,
-    stopping: watch::Sender<bool>,
     /// Tells the other gateways of this one.
     announcing: Mutex<Option<JoinHandle<()>>>,
 }
@@ -69,12 +81,22 @@ pub struct KafkaEngine {
 /// What operations share.
 struct Inner {
     cluster: Cluster,
+    pumps: Pumps,
+    pollers: Pollers,
+    stopping: watch::Sender<bool>,
     budget: Budget,
     max_partitions: u32,
     heartbeat_interval: std::time::Duration,
     topic_ids: topic_ids::TopicIds,
     sessions: groups::Sessions,
     gateways: gateways::Gateways,
+}
+
+impl Inner {
+    /// Whether fetches are to be answered at once.
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
 }
 
 impl KafkaEngine {
@@ -86,8 +108,11 @@ impl KafkaEngine {
     /// UNAVAILABLE if no node can be reached in time.
     pub(crate) async fn open(config: &Config, kafka: KafkaConfig, budget: Budget) -> Result<Self> {
         let cluster = Cluster::connect(kafka).await?;
-        let inner = Arc::new(Inner {
+        let inner = Arc::new_cyclic(|inner| Inner {
             cluster,
+            pumps: Pumps::start(inner),
+            pollers: Pollers::default(),
+            stopping: watch::Sender::new(false),
             budget,
             max_partitions: config.max_partitions,
             heartbeat_interval: config.heartbeat_interval,
@@ -95,7 +120,7 @@ impl KafkaEngine {
             sessions: Default::default(),
             gateways: Default::default(),
         });
-        Ok(Self { inner, stopping: watch::Sender::new(false), announcing: Mutex::default() })
+        Ok(Self { inner, announcing: Mutex::default() })
     }
 
     /// The users and rules that all gateways share.
@@ -118,13 +143,6 @@ impl KafkaEngine {
     }
 }
 
-fn not_offered<T>(operation: &str) -> Reply<T> {
-    Reply::Ready(Err(ProtocolError::new(
-        ErrorCode::UnsupportedOperation,
-        format!("this broker does not offer {operation}"),
-    )))
-}
-
 impl Engine for KafkaEngine {
     fn cluster_id(&self) -> String {
         self.inner.cluster.id()
@@ -134,26 +152,26 @@ impl Engine for KafkaEngine {
         ["groups", "idempotence", "transactions"].map(str::to_owned).to_vec()
     }
 
-    fn produce(&self, _request: ProduceRequest) -> Reply<ProduceResponse> {
-        not_offered("PRODUCE")
+    fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse> {
+        produce::produce(&self.inner, request)
     }
 
-    fn consume(&self, _request: ConsumeRequest) -> Reply<ConsumeResponse> {
-        not_offered("CONSUME")
+    fn consume(&self, request: ConsumeRequest) -> Reply<ConsumeResponse> {
+        self.run(request, fetch::consume)
     }
 
-    fn fetch(&self, _request: FetchRequest) -> Reply<Fetched> {
-        not_offered("FETCH")
+    fn fetch(&self, request: FetchRequest) -> Reply<Fetched> {
+        self.run(request, fetch::fetch)
     }
 
-    fn list_offsets(&self, _request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
-        not_offered("LIST_OFFSETS")
+    fn list_offsets(&self, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
+        self.run(request, offsets::list)
     }
 
     fn init_producer(&self, request: InitProducerRequest) -> Reply<InitProducerResponse> {
         match request.transactional_id {
             Some(id) => self.run((id, request.transaction_timeout_ms), transactions::init),
-            None => not_offered("INIT_PRODUCER"),
+            None => self.run((), producer::init),
         }
     }
 
@@ -173,16 +191,16 @@ impl Engine for KafkaEngine {
         self.run(request, topics::metadata)
     }
 
-    fn add_partitions(&self, _request: AddPartitionsRequest) -> Reply<AddPartitionsResponse> {
-        not_offered("ADD_PARTITIONS")
+    fn add_partitions(&self, request: AddPartitionsRequest) -> Reply<AddPartitionsResponse> {
+        self.run(request, topics::add_partitions)
     }
 
-    fn describe_topic(&self, _request: DescribeTopicRequest) -> Reply<DescribeTopicResponse> {
-        not_offered("DESCRIBE_TOPIC")
+    fn describe_topic(&self, request: DescribeTopicRequest) -> Reply<DescribeTopicResponse> {
+        self.run(request, topics::describe)
     }
 
-    fn alter_topic(&self, _request: AlterTopicRequest) -> Reply<AlterTopicResponse> {
-        not_offered("ALTER_TOPIC")
+    fn alter_topic(&self, request: AlterTopicRequest) -> Reply<AlterTopicResponse> {
+        self.run(request, topics::alter)
     }
 
     fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
@@ -190,7 +208,7 @@ impl Engine for KafkaEngine {
     }
 
     fn announce(&self, broker: BrokerInfo) {
-        let announcing = gateways::run(self.inner.clone(), broker, self.stopping.subscribe());
+        let announcing = gateways::run(self.inner.clone(), broker, self.inner.stopping.subscribe());
         let task = tokio::spawn(announcing);
         *self.announcing.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
@@ -247,11 +265,12 @@ impl Engine for KafkaEngine {
         self.run(request, commits::in_transaction)
     }
 
-    fn stop_waiting(&self) {}
+    fn stop_waiting(&self) {
+        self.inner.stopping.send_replace(true);
+    }
 
     fn stop(&self) {
         self.stop_waiting();
-        self.stopping.send_replace(true);
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {

@@ -1,20 +1,24 @@
-//! Topics: FlyMQ's operations and configuration keys in Kafka's terms.
+//! Topics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::{self as kafka, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 use super::Inner;
 use super::cluster::{Topic, is_internal, unknown_topic};
-use super::errors::{self, Remedy, malformed, unavailable};
+use super::errors::{self, malformed, unavailable};
+use super::node::Lane;
+use super::{offsets, topic_config as config};
 use crate::Result;
-use crate::topic::{TopicConfig, check_name};
+use crate::topic::check_name;
 
 /// How many copies a topic has that does not say, where there are as many nodes.
 const COPIES: usize = 3;
@@ -28,7 +32,7 @@ pub(super) fn topic_name(name: &str) -> TopicName {
 }
 
 /// Refuses the names that Kafka and gateways keep for themselves.
-fn check_ours(name: &str) -> Result<()> {
+pub(super) fn check_ours(name: &str) -> Result<()> {
     if is_internal(name) {
         return Err(unknown_topic(name));
     }
@@ -44,16 +48,13 @@ pub async fn create(inner: Arc<Inner>, request: CreateTopicRequest) -> Result<Cr
         ));
     }
     check_partitions(&inner, request.partitions)?;
-    TopicConfig::from_overrides(&request.config)?;
     let copies = copies(&inner, request.replication)?;
-    let mut configs = to_kafka(&request.config, request.partitions)?;
     let least = inner.cluster.config().min_insync_replicas.min((copies - 1).max(1) as u16);
-    configs.insert("min.insync.replicas", Some(least.to_string()));
-    configs.insert("unclean.leader.election.enable", Some("false".to_owned()));
+    let configs = config::of_new_topic(&request.config, request.partitions, least)?;
     let configs = configs.into_iter().map(|(name, value)| {
         CreatableTopicConfig::default()
             .with_name(StrBytes::from_static_str(name))
-            .with_value(value.map(text))
+            .with_value(Some(text(value)))
     });
     let topic = CreatableTopic::default()
         .with_name(topic_name(&request.name))
@@ -193,11 +194,111 @@ async fn disappeared(inner: &Inner, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// FlyMQ's configuration keys in Kafka's terms; `None` puts one back to Kafka's default.
-fn to_kafka(
-    config: &BTreeMap<String, String>,
-    partitions: u32,
-) -> Result<BTreeMap<&'static str, Option<String>>> {
-    let _ = (config, partitions, Remedy::None);
-    Ok(BTreeMap::new())
+pub async fn add_partitions(
+    inner: Arc<Inner>,
+    request: AddPartitionsRequest,
+) -> Result<AddPartitionsResponse> {
+    check_ours(&request.name)?;
+    check_partitions(&inner, request.partitions)?;
+    let present = present(&inner, &request.name).await?;
+    let before = present.partitions.len() as u32;
+    if request.partitions < before {
+        return Err(ProtocolError::new(
+            ErrorCode::InvalidPartitions,
+            format!(
+                "topic {} has {before} partitions; they cannot become {}",
+                request.name, request.partitions
+            ),
+        ));
+    }
+    if request.partitions == before {
+        return Ok(AddPartitionsResponse { partitions: before });
+    }
+    let keeps = config::read(&inner, &request.name, before).await?;
+    let topic = CreatePartitionsTopic::default()
+        .with_name(topic_name(&request.name))
+        .with_count(request.partitions as i32)
+        .with_assignments(None);
+    let asked = kafka::CreatePartitionsRequest::default()
+        .with_topics(vec![topic])
+        .with_timeout_ms(timeout_ms(&inner));
+    let code = |r: &kafka::CreatePartitionsResponse| r.results.first().map_or(0, |t| t.error_code);
+    let response = inner.cluster.administer(&asked, code).await?;
+    let result = response.results.first();
+    let result = result.ok_or_else(|| malformed("Kafka says nothing of a topic"))?;
+    if result.error_code != 0 {
+        let what = format!("add partitions to topic {}", request.name);
+        return Err(errors::error_with(result.error_code, &what, result.error_message.as_deref()));
+    }
+    if keeps.retention_bytes >= 0 {
+        // The bound is the topic's; Kafka's is a partition's.
+        let change = BTreeMap::from([(
+            "retention_bytes".to_owned(),
+            Some(keeps.retention_bytes.to_string()),
+        )]);
+        config::write(&inner, &request.name, &change, request.partitions).await?;
+    }
+    appeared(&inner, &request.name, request.partitions).await?;
+    Ok(AddPartitionsResponse { partitions: request.partitions })
+}
+
+pub async fn alter(inner: Arc<Inner>, request: AlterTopicRequest) -> Result<AlterTopicResponse> {
+    check_ours(&request.name)?;
+    let topic = present(&inner, &request.name).await?;
+    let partitions = topic.partitions.len() as u32;
+    config::write(&inner, &request.name, &request.config, partitions).await?;
+    let config = config::read(&inner, &request.name, partitions).await?;
+    Ok(AlterTopicResponse { config: config.to_map() })
+}
+
+pub async fn describe(
+    inner: Arc<Inner>,
+    request: DescribeTopicRequest,
+) -> Result<DescribeTopicResponse> {
+    check_ours(&request.name)?;
+    let topic = present(&inner, &request.name).await?;
+    let numbers: Vec<u32> = (0..topic.partitions.len() as u32).collect();
+    let bounds = offsets::bounds(&inner, &request.name, &numbers).await?;
+    let partition = |(partition, (earliest, latest))| PartitionInfo { partition, earliest, latest };
+    Ok(DescribeTopicResponse {
+        config: config::read(&inner, &request.name, numbers.len() as u32).await?.to_map(),
+        partitions: numbers.iter().copied().zip(bounds).map(partition).collect(),
+        bytes: bytes(&inner, &topic).await?,
+    })
+}
+
+/// How many bytes a topic's records take, copies not counted.
+async fn bytes(inner: &Inner, topic: &Topic) -> Result<u64> {
+    let mut led: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for (partition, leader) in topic.partitions.iter().enumerate() {
+        led.entry(leader.node).or_default().push(partition as i32);
+    }
+    let mut bytes = 0;
+    for (leader, partitions) in led {
+        let wanted = DescribableLogDirTopic::default()
+            .with_topic(topic_name(&topic.name))
+            .with_partitions(partitions);
+        let request = kafka::DescribeLogDirsRequest::default().with_topics(Some(vec![wanted]));
+        let response = inner.cluster.node(leader)?.call(Lane::Control(0), &request).await?;
+        let folders = response.results.into_iter().flat_map(|folder| folder.topics);
+        let partitions = folders.flat_map(|topic| topic.partitions).filter(|p| !p.is_future_key);
+        bytes += partitions.map(|p| u64::try_from(p.partition_size).unwrap_or(0)).sum::<u64>();
+    }
+    Ok(bytes)
+}
+
+/// How large a record of a topic may be, as a batch encodes it.
+pub async fn max_record_bytes(inner: &Inner, name: &str) -> Result<usize> {
+    let topic = inner.cluster.topic(name).await?;
+    let read = async {
+        let config = config::read(inner, name, topic.partitions.len() as u32).await?;
+        Ok(usize::try_from(config.max_record_bytes).unwrap_or(usize::MAX))
+    };
+    topic.max_record_bytes.get_or_try_init(|| read).await.copied()
+}
+
+/// What is known of a topic right now.
+async fn present(inner: &Inner, name: &str) -> Result<Arc<Topic>> {
+    let found = inner.cluster.topics(&[name]).await?.pop();
+    found.unwrap_or_else(|| Err(unknown_topic(name)))
 }

@@ -214,6 +214,11 @@ pub fn is_fenced(error: E) -> bool {
     )
 }
 
+/// Whether an error of an operation within a transaction leaves it to [`why_fenced`] to say more.
+pub fn may_be_over(error: &ProtocolError) -> bool {
+    matches!(error.code, ErrorCode::ProducerFenced | ErrorCode::UnknownProducer)
+}
+
 /// Why an epoch is not the present one, which Kafka's error does not say.
 pub async fn why_fenced(inner: &Inner, id: &str, given: Identity) -> ProtocolError {
     match standing(inner, id).await {

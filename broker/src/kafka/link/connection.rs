@@ -120,11 +120,6 @@ impl Connection {
             && self.shared.lock().over.is_none()
     }
 
-    /// How many requests wait for their answers.
-    pub fn under_way(&self) -> usize {
-        self.shared.lock().waiting.len()
-    }
-
     /// Sends a request and waits for its answer. The order in which requests are sent is that of
     /// the calls, not of the first polls of their futures.
     ///

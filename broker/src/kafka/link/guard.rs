@@ -14,21 +14,47 @@ use kafka_protocol::protocol::{Decodable, HeaderVersion};
 use super::api::Api;
 use crate::kafka::errors::malformed;
 
+/// The longest varint that the codec reads.
+const VARINT: usize = 5;
+
 /// A response's bytes, on their guard.
 struct Guarded {
     bytes: Bytes,
-    /// Value and width so far of the varint that is being read byte by byte.
-    varint: u64,
-    shift: u32,
+    /// The bytes just read that say that a varint goes on behind them.
+    run: [u8; VARINT],
+    length: usize,
 }
 
 impl Guarded {
+    fn new(bytes: Bytes) -> Self {
+        Self { bytes, run: [0; VARINT], length: 0 }
+    }
+
     fn enough(&self, wanted: usize) -> Result<(), TryGetError> {
         let available = self.bytes.remaining();
         if wanted <= available {
             return Ok(());
         }
         Err(TryGetError { requested: wanted, available })
+    }
+
+    /// Refuses a varint that claims more than is there. The codec reads flags byte by byte, too,
+    /// and a flag may pretend to be the beginning of a varint: so the claim is checked that is made
+    /// from each of the bytes on.
+    fn check(&mut self, byte: u8) -> Result<(), TryGetError> {
+        self.run[self.length] = byte;
+        self.length += 1;
+        if byte & 0x80 != 0 {
+            return if self.length < VARINT { Ok(()) } else { self.enough(usize::MAX) };
+        }
+        let run = &self.run[..std::mem::take(&mut self.length)];
+        let claims = run.iter().rev().scan(0, |claim, byte| {
+            *claim = *claim << 7 | u64::from(byte & 0x7f);
+            Some(*claim)
+        });
+        // Lengths are sent with 1 added, 0 standing for null.
+        let claimed = claims.max().unwrap_or(0).saturating_sub(1);
+        self.enough(usize::try_from(claimed).unwrap_or(usize::MAX))
     }
 }
 
@@ -43,28 +69,19 @@ impl Buf for Guarded {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
-        (self.varint, self.shift) = (0, 0);
+        self.length = 0;
     }
 
-    /// The codec reads varints with this. It reads flags with it, too; a flag that pretends to be
-    /// the beginning of a varint makes the next one only larger.
+    /// The codec reads varints with this.
     fn try_get_u8(&mut self) -> Result<u8, TryGetError> {
         self.enough(1)?;
         let byte = self.bytes.get_u8();
-        self.varint |= u64::from(byte & 0x7f) << self.shift.min(56);
-        if byte & 0x80 != 0 {
-            self.shift += 7;
-            return Ok(byte);
-        }
-        // Lengths are sent with 1 added, 0 standing for null.
-        let claimed = usize::try_from(self.varint).unwrap_or(usize::MAX).saturating_sub(1);
-        (self.varint, self.shift) = (0, 0);
-        self.enough(claimed)?;
+        self.check(byte)?;
         Ok(byte)
     }
 
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
-        (self.varint, self.shift) = (0, 0);
+        self.length = 0;
         self.bytes.copy_to_bytes(count)
     }
 }
@@ -92,7 +109,7 @@ impl ByteBuf for Guarded {
 ///
 /// INTERNAL for bytes that are no such response. Nothing is allocated out of proportion to them.
 pub fn decode<R: Api>(frame: Bytes) -> Result<R::Response, ProtocolError> {
-    let mut bytes = Guarded { bytes: frame, varint: 0, shift: 0 };
+    let mut bytes = Guarded::new(frame);
     let header = R::Response::header_version(R::VERSION);
     ResponseHeader::decode(&mut bytes, header)
         .and_then(|_| R::Response::decode(&mut bytes, R::VERSION))
@@ -110,10 +127,25 @@ mod tests {
 
     #[test]
     fn claims_beyond_the_frame_are_refused_before_room_is_made() {
-        for claim in [&[0xff, 0xff, 0xff, 0xff, 0x0f][..], &[0x80, 0x80, 0x80, 0x80, 0x08], &[9]] {
+        let claims: [&[u8]; 4] = [
+            &[0xff, 0xff, 0xff, 0xff, 0x0f],
+            &[0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x80, 0x80, 0x80, 0x80, 0x08],
+            &[9],
+        ];
+        for claim in claims {
             let frame: Vec<u8> = [&HEAD, claim, &[0; 4]].concat();
             let error = decode::<MetadataRequest>(frame.into()).unwrap_err();
             assert!(error.message.contains("Metadata"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_flag_cannot_hide_a_claim() {
+        // The flag, then a varint that the codec takes for 2^31.
+        for claim in [[0x80, 0x80, 0x80, 0x80, 0x80, 0x08], [0x80, 0x80, 0x80, 0x80, 0x80, 0x80]] {
+            let mut bytes = Guarded::new(claim.to_vec().into());
+            assert!((0..claim.len()).any(|_| bytes.try_get_u8().is_err()), "{claim:02x?}");
         }
     }
 
