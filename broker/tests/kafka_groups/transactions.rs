@@ -2,8 +2,8 @@ use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::*;
 
 use super::Setup;
-use super::common::Client;
 use super::common::txn::Txn;
+use super::common::{Client, values};
 
 async fn stored(client: &mut Client, setup_group: &str, topic: &str) -> (Option<i64>, u16) {
     let topics = vec![TopicPartitions { topic: topic.into(), partitions: vec![0] }];
@@ -84,6 +84,7 @@ async fn a_newer_producer_fences_through_another_gateway() {
     let fenced = ErrorCode::ProducerFenced as u16;
     assert_eq!(old.try_begin().await.unwrap_err().code, fenced);
     assert_eq!(old.add_offset(&group, &topic, 8).await.unwrap_err().code, fenced);
+    assert_eq!(old.try_produce(&topic, 0, "old").await.unwrap_err().code, fenced);
     assert_eq!(old.client.call(&old.commit_request()).await.unwrap_err().code, fenced);
     assert_eq!(old.client.call(&old.abort_request()).await.unwrap_err().code, fenced);
     new.begin().await;
@@ -108,6 +109,7 @@ async fn a_transaction_whose_time_is_up_says_so() {
     let aborted = ErrorCode::TxnAborted as u16;
     assert_eq!(txn.try_begin().await.unwrap_err().code, aborted);
     assert_eq!(txn.add_offset(&group, &topic, 8).await.unwrap_err().code, aborted);
+    assert_eq!(txn.try_produce(&topic, 0, "late").await.unwrap_err().code, aborted);
     assert_eq!(txn.client.call(&txn.commit_request()).await.unwrap_err().code, aborted);
     txn.abort().await;
     txn.begin().await;
@@ -144,4 +146,39 @@ async fn offsets_of_a_transaction_are_taken_all_or_none() {
     // None was taken.
     assert_eq!(stored(client, &group, &topic).await, (None, 0));
     txn.abort().await;
+}
+
+#[tokio::test]
+async fn records_and_offsets_are_seen_together() {
+    let mut setup = Setup::new(2).await;
+    let (group, topic) = (setup.group.clone(), setup.topic.clone());
+    let mut txn = Txn::init(&setup.brokers[0], &setup.topic).await;
+    for (round, commits) in [true, false, true].into_iter().enumerate() {
+        txn.begin().await;
+        let value = format!("{round}");
+        for partition in 0..2 {
+            txn.produce(&topic, partition, &value).await;
+        }
+        txn.add_offset(&group, &topic, round as i64).await.unwrap();
+        let late = txn.batch(&topic, 1, "late");
+        // Through another gateway: what is open there is open here.
+        let seen = setup.clients[1].read_all(&topic, 0, 0).await;
+        assert!(!values(&seen).contains(&value));
+        if commits {
+            let commit = txn.commit_request();
+            let next = setup.clients[1].call(&commit).await.unwrap();
+            txn.go_on(next);
+        } else {
+            txn.abort().await;
+        }
+        // Seen as soon as the end is answered, and nothing gets in behind it.
+        setup.clients[0].call(&late).await.unwrap_err();
+        let expected: Vec<_> =
+            [0, 2].iter().filter(|r| **r <= round).map(|r| r.to_string()).collect();
+        for (client, partition) in setup.clients.iter_mut().zip([0, 1]) {
+            assert_eq!(values(&client.read_all(&topic, partition, 0).await), expected);
+            let last = expected.last().unwrap().parse().unwrap();
+            assert_eq!(stored(client, &group, &topic).await, (Some(last), 0));
+        }
+    }
 }
