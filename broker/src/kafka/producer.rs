@@ -21,7 +21,7 @@ pub async fn init(inner: Arc<Inner>, request: InitProducerRequest) -> Result<Ini
     }
     let mut retry = inner.cluster.retry();
     loop {
-        let request = kafka::InitProducerIdRequest::default();
+        let request = kafka::InitProducerIdRequest::default().with_transactional_id(None);
         let error = match inner.cluster.anywhere(&request).await {
             Ok(response) => match errors::remedy(response.error_code) {
                 Remedy::None => {

@@ -120,7 +120,6 @@ impl Connection {
             && self.shared.lock().over.is_none()
     }
 
-
     /// Sends a request and waits for its answer. The order in which requests are sent is that of
     /// the calls, not of the first polls of their futures.
     ///
