@@ -258,6 +258,8 @@ impl Pump {
                     };
                 }
                 inner.cluster.stats.retried();
+                let (topic, partition) = &place;
+                tracing::debug!(%topic, partition, %error, "a batch is sent again");
                 if elsewhere && let Some(stale) = self.topics.remove(&place.0) {
                     inner.cluster.mark_stale(&stale);
                 }

@@ -14,7 +14,7 @@ use crate::Result;
 pub async fn init(inner: Arc<Inner>, (): ()) -> Result<InitProducerResponse> {
     let mut retry = inner.cluster.retry();
     loop {
-        let request = kafka::InitProducerIdRequest::default();
+        let request = kafka::InitProducerIdRequest::default().with_transactional_id(None);
         let error = match inner.cluster.anywhere(&request).await {
             Ok(response) => match errors::remedy(response.error_code) {
                 Remedy::None => {
