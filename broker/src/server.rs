@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flymq_protocol::messages::BrokerInfo;
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,6 +59,17 @@ impl Shared {
             None => self.local_addr.ip().to_string(),
         }
     }
+
+    /// The brokers that clients may use, this one at least.
+    pub fn brokers(&self) -> Vec<BrokerInfo> {
+        let known = self.engine.brokers();
+        if known.is_empty() { vec![self.broker()] } else { known }
+    }
+
+    /// This broker as clients are told of it.
+    fn broker(&self) -> BrokerInfo {
+        BrokerInfo { id: 0, host: self.advertised_host(), port: self.local_addr.port() }
+    }
 }
 
 /// A running broker. Dropping it without [`shutdown`](Broker::shutdown) stops it too, as abruptly as
@@ -104,12 +116,8 @@ impl Broker {
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
         let metrics = Metrics::new();
-        let opening = config.clone();
-        let (tls, access) = blocking(move || {
-            let tls = opening.tls.clone().map(Tls::open).transpose()?;
-            Ok((tls.map(Arc::new), open_access(&opening)?))
-        })
-        .await?;
+        let tls = config.tls.clone();
+        let tls = blocking(move || tls.map(Tls::open).transpose()).await?.map(Arc::new);
         // Before the engine, which may take a while to open: until then the broker lives and is not
         // ready.
         let http = match config.http_listen {
@@ -119,6 +127,7 @@ impl Broker {
         #[cfg(feature = "otlp")]
         let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
         let (engine, engines) = open_engine(&config, budget.clone(), &metrics).await?;
+        let access = open_access(&config, &engines).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
@@ -147,6 +156,7 @@ impl Broker {
         if let Some(tls) = &shared.tls {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
+        shared.engine.announce(shared.broker());
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
         #[cfg(feature = "otlp")]
         tokio::spawn(Otlp::keep_sending(shared.clone()));
@@ -233,8 +243,8 @@ async fn open_engine(
     }
 }
 
-/// Runs what waits for the file system.
-async fn blocking<T: Send + 'static>(
+/// Runs what may block.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
@@ -242,14 +252,26 @@ async fn blocking<T: Send + 'static>(
         .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
-fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
-    let Some(auth) = &config.auth else {
-        if Access::exists(&config.data_dir) {
+async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Access>>> {
+    let Some(auth) = config.auth.clone() else {
+        if engines.embedded.is_some() && Access::exists(&config.data_dir) {
             tracing::warn!("the data folder has users, but authentication is off");
         }
         return Ok(None);
     };
-    let access = Access::open(&config.data_dir, auth.clone())?;
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &engines.kafka {
+        let access = kafka.access(auth).await?;
+        if !access.has_users() {
+            tracing::warn!(
+                "there are no users, so nobody can log in; start a gateway with a first \
+                 administrator"
+            );
+        }
+        return Ok(Some(Arc::new(access)));
+    }
+    let folder = config.data_dir.clone();
+    let access = blocking(move || Access::open(&folder, auth)).await?;
     if !access.has_users() {
         tracing::warn!(
             "there are no users, so nobody can log in; stop the broker and add one with \

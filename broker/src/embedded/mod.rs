@@ -282,11 +282,15 @@ impl Engine for EmbeddedEngine {
         self.admin(request, admin::alter_topic)
     }
 
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
+        Reply::Ready(Ok(admin::cluster_status(&self.inner)))
+    }
+
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
         membership::subscribe(&self.inner, request, client)
     }
 
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
+    fn heartbeat(&self, request: HeartbeatRequest, _client: Client) -> Reply<HeartbeatResponse> {
         membership::heartbeat(&self.inner, request)
     }
 

@@ -35,6 +35,7 @@ impl Retry {
         if Instant::now() + pause >= self.deadline {
             return Err(error);
         }
+        tracing::debug!(%error, "asking Kafka again");
         self.stats.retried();
         tokio::time::sleep(pause).await;
         self.pause = (self.pause * 2).min(self.longest);
