@@ -11,7 +11,7 @@ EMBEDDED_ONLY = ("producer_id_that_was_never_handed_out", "test_the_first_batch_
 def pytest_collection_modifyitems(config, items):
     if "FLYMQ_TEST_KAFKA" in os.environ:
         left_out = [item for item in items if any(name in item.name for name in EMBEDDED_ONLY)]
-        config.hook.pytest_deselected(left_out)
+        config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
