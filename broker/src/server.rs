@@ -16,6 +16,10 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
+use crate::http::HttpListener;
+use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::otlp::Otlp;
 use crate::session::Session;
 use crate::tls::{PeerIdentity, Secured, Tls};
 use crate::transport::Transport;
@@ -29,6 +33,9 @@ pub(crate) struct Shared {
     pub budget: Budget,
     pub local_addr: SocketAddr,
     pub tls: Option<Arc<Tls>>,
+    pub metrics: Arc<Metrics>,
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<Otlp>,
     stopping: watch::Sender<bool>,
 }
 
@@ -58,6 +65,7 @@ pub struct Broker {
     embedded: Arc<EmbeddedEngine>,
     accepting: JoinHandle<()>,
     sessions: Arc<Semaphore>,
+    http: Option<HttpListener>,
 }
 
 impl Broker {
@@ -85,15 +93,24 @@ impl Broker {
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
-        let opening = (config.clone(), budget.clone());
-        let open = move || {
-            let tls = opening.0.tls.clone().map(Tls::open).transpose()?;
-            let access = open_access(&opening.0)?;
-            Ok((tls.map(Arc::new), access, EmbeddedEngine::open(&opening.0, opening.1)?))
+        let metrics = Metrics::new();
+        let opening = config.clone();
+        let (tls, access) = blocking(move || {
+            let tls = opening.tls.clone().map(Tls::open).transpose()?;
+            Ok((tls.map(Arc::new), open_access(&opening)?))
+        })
+        .await?;
+        // Before the engine, which may take a while to open: until then the broker lives and is not
+        // ready.
+        let http = match config.http_listen {
+            Some(listen) => Some(HttpListener::start(listen, tls.clone()).await?),
+            None => None,
         };
-        let (tls, access, embedded) = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))??;
+        #[cfg(feature = "otlp")]
+        let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
+        let opening = (config.clone(), budget.clone(), metrics.engine.clone());
+        let open = move || EmbeddedEngine::open(&opening.0, opening.1, opening.2);
+        let embedded = blocking(open).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
@@ -105,6 +122,9 @@ impl Broker {
             budget,
             local_addr,
             tls,
+            metrics,
+            #[cfg(feature = "otlp")]
+            otlp,
             stopping: watch::Sender::new(false),
             config,
         });
@@ -113,12 +133,22 @@ impl Broker {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
-        Ok(Self { shared, embedded, accepting, sessions })
+        #[cfg(feature = "otlp")]
+        tokio::spawn(Otlp::keep_sending(shared.clone()));
+        if let Some(http) = &http {
+            http.started(shared.clone());
+        }
+        Ok(Self { shared, embedded, accepting, sessions, http })
     }
 
     /// The address that clients connect to, with the port that was taken.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.local_addr
+    }
+
+    /// The address of health and metrics, if there is one.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpListener::address)
     }
 
     /// The storage engine, for tests that need more than the protocol offers.
@@ -139,6 +169,10 @@ impl Broker {
         if tokio::time::timeout(self.shared.config.shutdown_timeout, ended).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = &self.shared.otlp {
+            otlp.close(&self.shared).await;
+        }
         self.shared.engine.close().await;
         tracing::info!("broker stopped");
     }
@@ -150,6 +184,15 @@ impl Drop for Broker {
         self.shared.stopping.send_replace(true);
         self.embedded.stop();
     }
+}
+
+/// Runs what waits for the file system.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
 fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
@@ -190,12 +233,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaph
                 let slot = tls.slot();
                 let (tls, shared, sessions) = (tls.clone(), shared.clone(), sessions.clone());
                 tokio::spawn(async move {
+                    let handshake = shared.metrics.handshake();
                     let mut stopping = shared.stopping();
                     let patience = shared.config.io_timeout;
                     let secured = tokio::select! {
                         secured = tls.handshake(stream, slot, patience) => secured,
                         _ = stopping.wait_for(|&stopping| stopping) => return,
                     };
+                    drop(handshake);
                     match secured {
                         Ok(Secured { stream, peer }) => {
                             admit(Transport::Tls(stream), peer, &shared, &sessions);
@@ -216,6 +261,7 @@ fn admit(
     sessions: &Arc<Semaphore>,
 ) {
     let Ok(permit) = sessions.clone().try_acquire_owned() else {
+        shared.metrics.turned_away();
         tokio::spawn(turn_away(stream, shared.config.max_connections));
         return;
     };

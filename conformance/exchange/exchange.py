@@ -1,43 +1,43 @@
-"""Python's side of the exchange that README.md describes: `exchange.py write|read ADDRESS TOPIC KEY`."""
+#!/usr/bin/env python3
+"""Sends records of standard input through the Python package, or prints those of a topic: see README.md."""
 
 import sys
 
-from flymq import FlyMQClient
+import flymq
 
 
-def from_hex(text: str) -> bytes | None:
-    return None if text == "-" else bytes.fromhex(text)
+def decoded(text: str) -> bytes | None:
+    return None if text == "-" else bytes.fromhex(text[1:])
 
 
-def to_hex(value: bytes | None) -> str:
-    return "-" if value is None else value.hex()
+def encoded(data: bytes | None) -> str:
+    return "-" if data is None else f"x{data.hex()}"
 
 
-def write(client: FlyMQClient, topic: str) -> None:
-    for line in sys.stdin:
-        key, value, timestamp, headers = line.rstrip("\n").split("\t")
-        pairs = [header.split(":") for header in headers.split(",") if header != "-"]
-        client.produce(
-            topic,
-            from_hex(value),
-            key=from_hex(key),
-            headers=[(bytes.fromhex(name).decode(), from_hex(value)) for name, value in pairs],
-            timestamp=int(timestamp),
-            partition=0,
-        )
+def write(client: flymq.FlyMQClient, topic: str) -> None:
+    with client.transaction() as transaction:
+        for line in sys.stdin:
+            key, value, fields, timestamp = line.split()
+            headers = []
+            for field in fields.split(",") if fields != "-" else []:
+                name, content = field.split(":")
+                headers.append(((decoded(name) or b"").decode(), decoded(content)))
+            transaction.produce(
+                topic, decoded(value), key=decoded(key), headers=headers,
+                partition=0, timestamp=int(timestamp),
+            )
 
 
-def read(client: FlyMQClient, topic: str) -> None:
-    for message in client.fetch(topic, 0):
-        headers = [f"{to_hex(name.encode())}:{to_hex(value)}" for name, value in message.headers]
-        columns = to_hex(message.key), to_hex(message.value), str(message.timestamp)
-        print(*columns, ",".join(headers) or "-", sep="\t")
+def read(client: flymq.FlyMQClient, topic: str) -> None:
+    offset = 0
+    while messages := client.fetch(topic, offset):
+        for m in messages:
+            fields = [f"{encoded(name.encode())}:{encoded(value)}" for name, value in m.headers]
+            print(encoded(m.key), encoded(m.value), ",".join(fields) or "-", m.timestamp)
+        offset = messages[-1].offset + 1
 
 
-def main() -> None:
-    command, address, topic, key = sys.argv[1:]
-    with FlyMQClient(address, encryption_key=key, encrypt_headers=True) as client:
-        {"write": write, "read": read}[command](client, topic)
-
-
-main()
+what, address, topic = sys.argv[1:]
+with flymq.FlyMQClient(address, encrypt_headers=True) as client:
+    client.create_topic(topic, if_not_exists=True)
+    write(client, topic) if what == "write" else read(client, topic)

@@ -174,6 +174,12 @@ pub fn isolation(args: &mut Args) -> Result<Isolation> {
     })
 }
 
+pub fn addresses(handle: u64, _: &mut Args) -> Result<Job> {
+    let mut out = Out::empty();
+    out.texts(handles::get::<Connected>(handle)?.client.addresses());
+    Ok(Job::Done(out))
+}
+
 pub fn ping(handle: u64, _: &mut Args) -> Result<Job> {
     let this = handles::get::<Connected>(handle)?;
     Ok(Job::new(&this.host.clone(), async move {

@@ -53,6 +53,7 @@ calls! {
     clientProduceBatch => client::produce_batch,
     clientConsume => client::consume,
     clientFetch => client::fetch,
+    clientAddresses => client::addresses,
     clientPing => client::ping,
     clientBroker => client::broker,
     clientMetrics => client::metrics,

@@ -100,6 +100,8 @@ pub struct Access {
     /// Held while a change is made.
     file: Mutex<AccessFile>,
     throttle: Throttle,
+    /// How many attempts had to wait, or were sent away.
+    throttled: AtomicU64,
     stretching: Semaphore,
 }
 
@@ -128,6 +130,7 @@ impl Access {
             version: AtomicU64::new(0),
             file: Mutex::new(file),
             throttle: Throttle::new(config.throttle.clone()),
+            throttled: AtomicU64::new(0),
             stretching: Semaphore::new(STRETCHING),
             config,
         };
@@ -150,6 +153,11 @@ impl Access {
     /// Whether there is anybody who can log in.
     pub fn has_users(&self) -> bool {
         !self.snapshot().stored.users.is_empty()
+    }
+
+    /// How many attempts to log in had to wait, or were sent away, because others had failed.
+    pub fn throttled(&self) -> u64 {
+        self.throttled.load(Ordering::Relaxed)
     }
 
     /// The options it was opened with.

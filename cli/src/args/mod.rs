@@ -3,6 +3,7 @@
 mod access;
 mod bench;
 mod broker;
+mod capacity;
 mod certs;
 mod group;
 mod key;
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
+pub use capacity::CapacityOptions;
 pub use certs::{CertsCommand, DevCerts};
 pub use group::GroupCommand;
 pub use key::{GenerateKey, KeyCommand, KeyOptions, OnUndecryptableArg};
@@ -40,6 +42,9 @@ pub struct Args {
     /// warn for broker, produce and consume, which may go on through trouble, and else error
     #[arg(long, global = true, env = "FLYMQ_LOG")]
     pub log: Option<String>,
+    /// How logs look on standard error
+    #[arg(long, global = true, env = "FLYMQ_LOG_FORMAT", default_value = "text")]
+    pub log_format: Format,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -90,6 +95,8 @@ pub enum Command {
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// Work out what a deployment needs: disk, memory and network
+    Capacity(CapacityOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -113,6 +120,7 @@ impl Command {
             | Self::Key(_)
             | Self::Bench(_)
             | Self::Health { .. }
+            | Self::Capacity(_)
             | Self::Completions { .. } => "error",
         }
     }

@@ -324,6 +324,11 @@ public final class FlyMQClient implements AutoCloseable {
     return new ConsumerBuilder<>(this, keys, values);
   }
 
+  /** {@return the addresses that the client was given, each as {@code host:port}} */
+  public List<String> addresses() {
+    return Call.wait(Native::clientAddresses, handle.get(), new Out()).list(In::text);
+  }
+
   /**
    * Asks the broker whether it is there.
    *

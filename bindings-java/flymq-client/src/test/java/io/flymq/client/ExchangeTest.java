@@ -16,10 +16,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Records cross from Java to other languages and back, encrypted, keyed, with headers. */
+/** Records cross from Java to other languages and back, encrypted, keyed, with headers, in transactions. */
 class ExchangeTest {
   private static final Path FOLDER = Fixtures.ROOT.resolve("conformance/exchange");
-  private static final Path RECORDS = FOLDER.resolve("records.tsv");
+  private static final Path RECORDS = FOLDER.resolve("records.txt");
   private static final HexFormat HEX = HexFormat.of();
 
   @TempDir Path folder;
@@ -47,24 +47,28 @@ class ExchangeTest {
                 .connect()) {
       List<String> lines = Files.readAllLines(RECORDS);
       client.createTopic("theirs", 1);
-      run(program, "write", broker.address(), "theirs", key);
+      run(key, program, "write", broker.address(), "theirs");
       assertEquals(lines, read(client, "theirs"));
       client.createTopic("ours", 1);
-      lines.forEach(line -> client.produce(record("ours", line)));
-      assertEquals(lines, run(program, "read", broker.address(), "ours", key));
+      try (Transaction<byte[], byte[]> transaction = client.beginTransaction()) {
+        lines.forEach(line -> transaction.send(record("ours", line)));
+        transaction.commit();
+      }
+      assertEquals(lines, run(key, program, "read", broker.address(), "ours"));
     }
   }
 
-  private List<String> run(String[] program, String... arguments)
+  private List<String> run(String key, String[] program, String... arguments)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of(program));
     command.addAll(List.of(arguments));
     Path errors = folder.resolve("errors");
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(command)
             .redirectInput(RECORDS.toFile())
-            .redirectError(errors.toFile())
-            .start();
+            .redirectError(errors.toFile());
+    builder.environment().put("FLYMQ_ENCRYPTION_KEY", key);
+    Process process = builder.start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), Files.readString(errors));
     return output.lines().toList();
@@ -75,22 +79,22 @@ class ExchangeTest {
         .map(
             record ->
                 String.join(
-                    "\t",
+                    " ",
                     hex(record.key()),
                     hex(record.value()),
-                    Long.toString(record.timestamp()),
-                    hex(record.headers())))
+                    hex(record.headers()),
+                    Long.toString(record.timestamp())))
         .toList();
   }
 
   private static ProducerRecord<byte[], byte[]> record(String topic, String line) {
-    String[] columns = line.split("\t", -1);
+    String[] columns = line.split(" ");
     ProducerRecord<byte[], byte[]> record =
         ProducerRecord.of(topic, bytes(columns[0]), bytes(columns[1]))
             .withPartition(0)
-            .withTimestamp(Instant.ofEpochMilli(Long.parseLong(columns[2])));
-    for (String header : columns[3].equals("-") ? new String[0] : columns[3].split(",")) {
-      String[] parts = header.split(":", -1);
+            .withTimestamp(Instant.ofEpochMilli(Long.parseLong(columns[3])));
+    for (String header : columns[2].equals("-") ? new String[0] : columns[2].split(",")) {
+      String[] parts = header.split(":");
       record = record.withHeader(Fixtures.text(bytes(parts[0])), bytes(parts[1]));
     }
     return record;
@@ -105,10 +109,10 @@ class ExchangeTest {
   }
 
   private static String hex(byte @Nullable [] bytes) {
-    return bytes == null ? "-" : HEX.formatHex(bytes);
+    return bytes == null ? "-" : "x" + HEX.formatHex(bytes);
   }
 
   private static byte @Nullable [] bytes(String hex) {
-    return hex.equals("-") ? null : HEX.parseHex(hex);
+    return hex.equals("-") ? null : HEX.parseHex(hex.substring(1));
   }
 }

@@ -54,6 +54,8 @@ public final class Native {
 
   public static native byte @Nullable [] clientFetch(long handle, long id, byte[] arguments, int length);
 
+  public static native byte @Nullable [] clientAddresses(long handle, long id, byte[] arguments, int length);
+
   public static native byte @Nullable [] clientPing(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] clientBroker(long handle, long id, byte[] arguments, int length);
