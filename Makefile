@@ -31,12 +31,15 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-# What may differ between versions of Spring Boot; all of it is tested on the newest one.
+# Where the tests of C build its program that exchanges records.
+C_TESTS := $(CURDIR)/$(CACHE)/c-tests
+# What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
-# The library in the profile of `cargo test`, and a Python to exchange records with.
+# The library in the profile of `cargo test`, a Python to exchange records with, a command to start brokers.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
-	-Dflymq.python=$(CURDIR)/$(BIN)/python
+	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
+	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
 .PHONY: help demo test test-rust test-supply test-docs test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java
@@ -82,12 +85,11 @@ install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
 
 test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
-	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
-		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=3.5.7 test
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=4.0.7 \
-		$(if $(NEWER_JDK),-Dflymq.test.jvm=$(NEWER_JDK)/bin/java) test
+	cd bindings-java && LD_LIBRARY_PATH=$(C_TESTS)/prefix/lib $(MAVEN) $(JAVA_TESTS) \
+		-Dflymq.c.exchange="$$(ls $(C_TESTS)/exchange 2> /dev/null)" verify
+	for version in 3.5.7 4.0.7; do \
+		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
+	done
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
@@ -109,11 +111,11 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
-bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_ARGS: -Dfsync=true …)
+bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
-	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
-		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
-	bench/java/run.sh $(BENCH_ARGS)
+	cd bench/java && $(MAVEN) package
+	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
+		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)

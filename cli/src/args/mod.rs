@@ -86,7 +86,7 @@ pub enum Command {
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Ask whether a broker is there and answers
+    /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
         /// Ask for /health/ready there instead, such as http://127.0.0.1:9644: it takes no user, and
         /// tells the broker's own state from its engine's
