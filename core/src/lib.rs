@@ -17,6 +17,7 @@
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
 //! | [`options`] | options of all builders by their names |
 //! | [`error`], [`metrics`] | the one error type, counters |
+//! | `otel` | traces through records, with the feature of that name |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
 
 #![forbid(unsafe_code)]
@@ -36,6 +37,8 @@ pub mod groups;
 mod link;
 pub mod metrics;
 pub mod options;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod pool;
 pub mod producer;
 pub mod record;

@@ -88,6 +88,10 @@ pub enum Command {
     Bench(BenchCommand),
     /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
+        /// Ask for /health/ready there instead, such as http://127.0.0.1:9644: it takes no user, and
+        /// tells the broker's own state from its engine's
+        #[arg(long, env = "FLYMQ_HEALTH_URL", value_name = "URL")]
+        http: Option<String>,
         /// How long to wait for the answer, in milliseconds
         #[arg(long, default_value_t = 5_000)]
         timeout_ms: u64,
