@@ -237,7 +237,7 @@ async fn open_engine(
         }
         #[cfg(feature = "kafka")]
         EngineConfig::Kafka(kafka) => {
-            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            let kafka = Arc::new(KafkaEngine::open(config, (**kafka).clone(), budget).await?);
             Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
         }
     }

@@ -65,7 +65,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     init_logging(args.log.as_deref().unwrap_or(args.command.default_log()), args.log_format);
     let server = args.server;
     let result = match args.command {
-        Command::Broker(options) => broker::run(options, &server),
+        Command::Broker(options) => broker::run(*options, &server),
         Command::Produce(options) => produce::run(&server, options),
         Command::Consume(options) => consume::run(&server, options),
         Command::Topic(command) => topic::run(&server, command),

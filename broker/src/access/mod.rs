@@ -25,6 +25,7 @@ pub(crate) mod users;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flymq_auth::{Password, Verifier};

@@ -54,7 +54,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
-    Broker(BrokerOptions),
+    Broker(Box<BrokerOptions>),
     /// Store lines of standard input or of a file as records
     Produce(ProduceOptions),
     /// Print the records of a topic
