@@ -235,6 +235,10 @@ enum flymq_code
      */
     FLYMQ_ERROR_OVERLOADED = 704,
     /**
+     * The Kafka cluster behind a gateway cannot serve the request now.
+     */
+    FLYMQ_ERROR_UNAVAILABLE = 705,
+    /**
      * No answer came in time.
      */
     FLYMQ_ERROR_TIMEOUT = 900,

@@ -16,7 +16,7 @@ use clap_complete::Shell;
 
 pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
-pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
+pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg, EngineArg};
 pub use capacity::CapacityOptions;
 pub use certs::{CertsCommand, DevCerts};
 pub use group::GroupCommand;
