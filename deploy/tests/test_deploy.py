@@ -71,7 +71,9 @@ def test_the_scrape_is_what_prometheus_takes(scrape):
     assert [(s.labels["group"], s.labels["topic"], s.value) for s in lag] == [("billing", "orders", 1)]
     for sample in families["flymq_produce_latency_seconds"].samples:
         assert sample.value >= 0
-    assert families["flymq_errors"].samples[0].labels["code"]
+    failed = [(s.labels, s.value) for s in families["flymq_errors"].samples]
+    assert failed == [({"operation": "AUTH", "code": "AUTH_FAILED"}, 1)]
+    assert [s.value for s in families["flymq_auth_failures"].samples] == [1]
 
 
 def metrics_of(expression):
