@@ -28,6 +28,8 @@ pub struct Config {
     /// Where to tell of health and metrics over HTTP, or HTTPS where the broker has TLS. Default
     /// nowhere.
     pub http_listen: Option<SocketAddr>,
+    /// Whether the console, a page to look at the broker with, is served at `http_listen`. Default no.
+    pub console: bool,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
     /// Takes connections within TLS only. Default none: connections are plain.
@@ -74,6 +76,7 @@ impl Default for Config {
             data_dir: PathBuf::from("flymq-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
             http_listen: None,
+            console: false,
             advertised_host: None,
             tls: None,
             durability: Durability::default(),

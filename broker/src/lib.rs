@@ -10,7 +10,8 @@
 //! | `dispatch` | operation → engine call → response |
 //! | [`access`] | who may use the broker, and for what |
 //! | `metrics` | what the broker counts of its work |
-//! | `http` | health and metrics for those who watch the broker |
+//! | `http` | health, metrics and the console for those who watch the broker |
+//! | `connections` | who is connected |
 //! | `budget` | the bytes that all connections together may have in flight |
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
@@ -36,6 +37,7 @@
 pub mod access;
 mod budget;
 pub mod config;
+mod connections;
 mod dispatch;
 pub mod embedded;
 pub mod engine;

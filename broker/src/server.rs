@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -14,9 +14,10 @@ use crate::Result;
 use crate::access::Access;
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
-use crate::http::HttpListener;
+use crate::http::{Console, HttpListener};
 use crate::metrics::Metrics;
 use crate::session::Session;
 use crate::tls::{PeerIdentity, Secured, Tls};
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub local_addr: SocketAddr,
     pub tls: Option<Arc<Tls>>,
     pub metrics: Arc<Metrics>,
+    pub connections: Arc<Connections>,
+    pub started: Instant,
     stopping: watch::Sender<bool>,
 }
 
@@ -99,7 +102,19 @@ impl Broker {
         // Before the engine, which may take a while to open: until then the broker lives and is not
         // ready.
         let http = match config.http_listen {
-            Some(listen) => Some(HttpListener::start(listen, tls.clone()).await?),
+            Some(listen) => {
+                let console = config.console.then(|| Console {
+                    has_users: access.is_some(),
+                    host: config.advertised_host.clone(),
+                });
+                Some(HttpListener::start(listen, tls.clone(), console).await?)
+            }
+            None if config.console => {
+                return Err(ProtocolError::new(
+                    ErrorCode::InvalidArgument,
+                    "the console is served over HTTP, so it needs http_listen",
+                ));
+            }
             None => None,
         };
         let opening = (config.clone(), budget.clone(), metrics.engine.clone());
@@ -117,6 +132,8 @@ impl Broker {
             local_addr,
             tls,
             metrics,
+            connections: Arc::default(),
+            started: Instant::now(),
             stopping: watch::Sender::new(false),
             config,
         });
@@ -136,9 +153,16 @@ impl Broker {
         self.shared.local_addr
     }
 
-    /// The address of health and metrics, if there is one.
+    /// The address of health, metrics and the console, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(HttpListener::address)
+    }
+
+    /// Where the console is, if it is on.
+    pub fn console_url(&self) -> Option<String> {
+        let address = self.http_addr().filter(|_| self.shared.config.console)?;
+        let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
+        Some(format!("{scheme}://{address}/"))
     }
 
     /// The storage engine, for tests that need more than the protocol offers.
