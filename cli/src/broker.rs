@@ -29,6 +29,7 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         data_dir: options.data_dir,
         listen: options.listen,
         http_listen: options.http_listen,
+        console: options.console,
         advertised_host: options.advertised_host,
         durability: match options.durability {
             DurabilityArg::Fsync => Durability::Fsync,
@@ -58,6 +59,10 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         writeln!(out, "listening on {}", broker.local_addr())
             .and_then(|()| match broker.http_addr() {
                 Some(address) => writeln!(out, "health and metrics on {address}"),
+                None => Ok(()),
+            })
+            .and_then(|()| match broker.console_url() {
+                Some(url) => writeln!(out, "console on {url}"),
                 None => Ok(()),
             })
             .and_then(|()| out.flush())

@@ -43,9 +43,9 @@ pub use exchange::auth;
 pub use flymq_protocol::messages::{
     AddAclsRequest, DeleteUserRequest, ListAclsRequest, RemoveAclsRequest,
 };
-pub use gate::{Gate, Need, gate};
+pub use gate::{Gate, Need, OBSERVE, gate};
 pub use guarded::Guarded;
-pub use session::{Peer, SessionAccess};
+pub use session::{Owner, Peer, SessionAccess};
 
 /// How many passwords are stretched at a time, for PLAIN.
 const STRETCHING: usize = 2;
