@@ -156,7 +156,7 @@ impl Session {
                 // Whatever is on its way here has not been begun with, and this tells the client so.
                 let stopping =
                     ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping");
-                self.take(refuse(0, stopping)).await?;
+                self.take(refuse(&self.shared, 0, stopping)).await?;
                 self.flush().await?;
                 linger(&mut self.stream).await;
                 return Ok(());
