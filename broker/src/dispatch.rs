@@ -105,11 +105,17 @@ pub fn dispatch(
         OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
         OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
         OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
+        OpCode::ClusterStatus => {
+            guarded!(|ClusterStatusRequest {}| cluster_status(shared))
+        }
         OpCode::Subscribe => {
             let client = state.client.clone();
             guarded!(|request| engine.subscribe(request, client))
         }
-        OpCode::Heartbeat => guarded!(|request| engine.heartbeat(request)),
+        OpCode::Heartbeat => {
+            let client = state.client.clone();
+            guarded!(|request| engine.heartbeat(request, client))
+        }
         OpCode::Leave => guarded!(|request| engine.leave(request)),
         OpCode::Commit => guarded!(|request| engine.commit(request)),
         OpCode::Committed => guarded!(|request| engine.committed(request)),
@@ -406,14 +412,25 @@ fn metadata(shared: &Shared, request: MetadataRequest) -> Reply<MetadataResponse
             format!("{} topics exceed the limit of {MAX_NAMED}", request.topics.len()),
         )));
     }
-    let brokers =
-        vec![BrokerInfo { id: 0, host: shared.advertised_host(), port: shared.local_addr.port() }];
+    let brokers = shared.brokers();
     match shared.engine.metadata(request) {
         Reply::Ready(result) => {
             Reply::Ready(result.map(|topics| MetadataResponse { brokers, topics }))
         }
         Reply::Later(future) => Reply::Later(
             async move { Ok(MetadataResponse { brokers, topics: future.await? }) }.boxed(),
+        ),
+    }
+}
+
+fn cluster_status(shared: &Shared) -> Reply<ClusterStatusResponse> {
+    let brokers = shared.brokers();
+    match shared.engine.cluster_status() {
+        Reply::Ready(result) => {
+            Reply::Ready(result.map(|status| ClusterStatusResponse { brokers, ..status }))
+        }
+        Reply::Later(future) => Reply::Later(
+            async move { Ok(ClusterStatusResponse { brokers, ..future.await? }) }.boxed(),
         ),
     }
 }

@@ -16,6 +16,7 @@
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
 //! | [`embedded`] | the engine for one machine, on fjall |
+//! | `kafka` | the engine for an Apache Kafka cluster (feature `kafka`) |
 //! | [`topic`] | topic names and configuration keys |
 //!
 //! ```
@@ -42,6 +43,8 @@ pub mod embedded;
 pub mod engine;
 mod groups;
 mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod metrics;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -52,7 +55,7 @@ pub mod topic;
 mod transport;
 
 pub use access::{Access, AuthConfig, InitialUser};
-pub use config::{Config, Durability};
+pub use config::{Config, Durability, EngineConfig};
 pub use flymq_protocol::{ErrorCode, ProtocolError};
 #[cfg(feature = "otlp")]
 pub use otlp::OtlpConfig;

@@ -223,7 +223,7 @@ async fn readers_are_led_over_gaps() {
     let mut client = Client::connect(&broker).await;
     client.create("t", 1, &[]).await;
     client.produce("t", 0, &["a", "b"]).await;
-    broker.engine().skip_offsets("t", 0, 5).unwrap();
+    broker.embedded().unwrap().skip_offsets("t", 0, 5).unwrap();
     // A gap at the end is passed over by an empty answer.
     let fetched = client.fetch("t", 0, 2).await;
     assert_eq!((fetched.batches.len(), fetched.next_offset), (0, 7));

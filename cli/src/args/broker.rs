@@ -12,6 +12,29 @@ pub struct BrokerOptions {
     /// Folder for everything that is stored; created if missing
     #[arg(long, env = "FLYMQ_DATA_DIR", default_value = "flymq-data")]
     pub data_dir: PathBuf,
+    /// Where records are stored: on this machine, or in an Apache Kafka cluster, to which the broker
+    /// is then a gateway
+    #[arg(long, env = "FLYMQ_ENGINE", default_value = "embedded")]
+    pub engine: EngineArg,
+    /// Nodes of the Kafka cluster, from which it learns of all others
+    #[cfg(feature = "kafka")]
+    #[arg(
+        long,
+        env = "FLYMQ_KAFKA_BOOTSTRAP",
+        value_name = "HOST:PORT,…",
+        required_if_eq("engine", "kafka")
+    )]
+    pub kafka_bootstrap: Option<String>,
+    /// An option for the connections to Kafka, by the name that Kafka's clients give it, such as
+    /// security.protocol=SASL_SSL; may be repeated
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "kafka_bootstrap")]
+    pub kafka: Vec<String>,
+    /// File of such options, one a line: for passwords, which others on the machine can see on a
+    /// command line
+    #[cfg(feature = "kafka")]
+    #[arg(long, env = "FLYMQ_KAFKA_CONFIG", value_name = "FILE", requires = "kafka_bootstrap")]
+    pub kafka_config: Option<PathBuf>,
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "FLYMQ_LISTEN", default_value = "127.0.0.1:9092")]
     pub listen: SocketAddr,
@@ -87,6 +110,16 @@ pub struct BrokerOptions {
     /// File whose first line is that administrator's password
     #[arg(long, env = "FLYMQ_BOOTSTRAP_ADMIN_PASSWORD_FILE", value_name = "FILE")]
     pub bootstrap_admin_password_file: Option<PathBuf>,
+}
+
+/// Where records are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    /// On this machine
+    Embedded,
+    /// In an Apache Kafka cluster, 4.1 or later
+    #[cfg(feature = "kafka")]
+    Kafka,
 }
 
 /// When a produce is acknowledged.
