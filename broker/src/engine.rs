@@ -1,11 +1,14 @@
 //! What a storage engine must do. Sessions call it; it knows nothing of connections.
 
+pub mod stats;
+
 use flymq_protocol::messages::*;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::Result;
 use crate::budget::Room;
+use stats::{EngineStats, Health};
 
 /// An engine's answer: at hand, or yet to come.
 ///
@@ -128,6 +131,15 @@ pub trait Engine: Send + Sync + 'static {
     fn abort_txn(&self, request: AbortTxnRequest) -> Reply<EndTxnResponse>;
     /// Makes a group's offsets part of a transaction.
     fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse>;
+
+    /// Whether it can do its work.
+    fn health(&self) -> Reply<Health> {
+        Reply::Ready(Ok(Health::Ok))
+    }
+    /// Its figures, for metrics.
+    fn stats(&self) -> Reply<EngineStats> {
+        Reply::Ready(Ok(EngineStats::default()))
+    }
 
     /// Has fetches that wait answered now, and from now on at once.
     fn stop_waiting(&self);

@@ -59,7 +59,7 @@ pub use flymq_auth::Password;
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};
-pub use metrics::{MetricsSnapshot, OperationMetrics};
+pub use metrics::{Circuit, EndpointMetrics, MetricsSnapshot, OperationMetrics};
 pub use options::OptionInfo;
 pub use pool::{ClientPool, PooledClient};
 pub use producer::{

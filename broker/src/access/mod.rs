@@ -25,6 +25,7 @@ pub(crate) mod users;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flymq_auth::{Password, Verifier};
@@ -100,6 +101,8 @@ pub struct Access {
     current: Arc<Current>,
     store: Box<dyn Store>,
     throttle: Throttle,
+    /// How many attempts had to wait, or were sent away.
+    throttled: AtomicU64,
     stretching: Semaphore,
 }
 
@@ -137,6 +140,7 @@ impl Access {
             current,
             store,
             throttle: Throttle::new(config.throttle.clone()),
+            throttled: AtomicU64::new(0),
             stretching: Semaphore::new(STRETCHING),
             config,
         };
@@ -166,6 +170,11 @@ impl Access {
     /// Whether there is anybody who can log in.
     pub fn has_users(&self) -> bool {
         !self.snapshot().stored.users.is_empty()
+    }
+
+    /// How many attempts to log in had to wait, or were sent away, because others had failed.
+    pub fn throttled(&self) -> u64 {
+        self.throttled.load(Ordering::Relaxed)
     }
 
     /// The options it was opened with.
