@@ -236,9 +236,14 @@ impl Fetch {
         }
         let error = errors::error(code, &format!("read partition {} of {topic}", target.partition));
         if code == OUT_OF_RANGE {
-            let error = offsets::out_of_range(&self.inner, topic, target.partition, target.offset);
-            let error = error.await;
-            target.fail(error);
+            let (partition, offset) = (target.partition, target.offset);
+            match offsets::bounds(&self.inner, topic, &[partition]).await {
+                Ok(bounds) => {
+                    (target.answer.earliest, target.answer.latest) = bounds[0];
+                    target.fail(offsets::out_of_range(partition, offset, bounds[0]));
+                }
+                Err(error) => target.fail(error),
+            }
             return Ok(());
         }
         let elsewhere = UNKNOWN_TOPIC.contains(&code) || errors::remedy(code) == Remedy::Elsewhere;

@@ -74,21 +74,13 @@ pub async fn bounds(inner: &Inner, topic: &str, partitions: &[u32]) -> Result<Ve
 }
 
 /// The error of an offset that is not in the partition.
-pub async fn out_of_range(
-    inner: &Inner,
-    topic: &str,
-    partition: u32,
-    offset: u64,
-) -> ProtocolError {
-    match bounds(inner, topic, &[partition]).await.map(|bounds| bounds[0]) {
-        Ok((earliest, latest)) => ProtocolError::new(
-            ErrorCode::OffsetOutOfRange,
-            format!(
-                "offset {offset} is outside partition {partition}'s range of {earliest} to {latest}"
-            ),
+pub fn out_of_range(partition: u32, offset: u64, (earliest, latest): (u64, u64)) -> ProtocolError {
+    ProtocolError::new(
+        ErrorCode::OffsetOutOfRange,
+        format!(
+            "offset {offset} is outside partition {partition}'s range of {earliest} to {latest}"
         ),
-        Err(error) => error,
-    }
+    )
 }
 
 /// Finds the offset for each query of partition and timestamp, asking again where leaders have

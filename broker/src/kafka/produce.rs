@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use futures_util::{FutureExt, StreamExt};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{self as kafka, TransactionalId};
+use lru::LruCache;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -36,6 +38,8 @@ use crate::engine::Reply;
 
 /// Bytes of batches that one request takes together; a single batch may be larger.
 const TOGETHER: usize = 4 << 20;
+/// Of how many partitions a pump remembers where their last batch is.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
 /// The pumps' inboxes.
 pub struct Pumps([mpsc::UnboundedSender<Append>; PRODUCE_LANES]);
@@ -46,6 +50,8 @@ type Place = (Arc<str>, u32);
 /// A batch on its way.
 struct Append {
     place: Place,
+    /// The topic as it was when the batch was sent.
+    topic_id: Uuid,
     bytes: Bytes,
     largest: usize,
     transactional_id: Option<String>,
@@ -90,6 +96,7 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
     place.hash(&mut hasher);
     let append = Append {
         place,
+        topic_id: Uuid::nil(),
         bytes: encoded.bytes,
         largest: encoded.largest,
         transactional_id: request.transactional_id,
@@ -164,6 +171,8 @@ struct Pump {
     /// Nodes that have a request under way.
     busy: HashSet<i32>,
     topics: HashMap<Arc<str>, Arc<Topic>>,
+    /// Where the last batch of a partition was stored that went this way.
+    last: LruCache<(Uuid, u32), u64>,
     /// Topics that are being looked up, and the partitions that wait for that.
     learning: HashMap<Arc<str>, Vec<Place>>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
@@ -179,6 +188,7 @@ impl Pump {
             taken: HashSet::new(),
             busy: HashSet::new(),
             topics: HashMap::new(),
+            last: LruCache::new(REMEMBERED),
             learning: HashMap::new(),
             events: FuturesUnordered::new(),
         }
@@ -237,7 +247,18 @@ impl Pump {
     fn settle(&mut self, mut append: Append, outcome: Outcome) {
         let place = append.place.clone();
         match outcome {
-            Outcome::Done(result) => {
+            Outcome::Done(mut result) => {
+                if let Ok(stored) = &mut result {
+                    // Kafka answers a batch that it has already as if it had just come. Only one at
+                    // a time is under way, so what is new lies behind what was stored before.
+                    let place = (append.topic_id, append.place.1);
+                    let last = self.last.put(place, stored.base_offset);
+                    stored.duplicate =
+                        append.is_idempotent && last.is_some_and(|last| stored.base_offset <= last);
+                    if let Some(last) = last.filter(|last| *last > stored.base_offset) {
+                        self.last.put(place, last);
+                    }
+                }
                 append.finish(result);
                 match self.queues.get(&place).is_some_and(|queue| !queue.is_empty()) {
                     true => self.ready.push_back(place),
@@ -292,7 +313,7 @@ impl Pump {
 
     /// Sends as many requests as there are nodes that are free and have something to get.
     fn send(&mut self, inner: &Arc<Inner>) {
-        let mut requests: HashMap<i32, Vec<(Append, Uuid)>> = HashMap::new();
+        let mut requests: HashMap<i32, Vec<Append>> = HashMap::new();
         let mut sizes: HashMap<i32, usize> = HashMap::new();
         let mut postponed = VecDeque::new();
         while let Some(place) = self.ready.pop_front() {
@@ -313,15 +334,15 @@ impl Pump {
             }
             // A request has one transactional id.
             let request = requests.entry(leader).or_default();
-            let alike =
-                |(other, _): &(Append, Uuid)| other.transactional_id == head.transactional_id;
+            let alike = |other: &Append| other.transactional_id == head.transactional_id;
             if !request.first().is_none_or(alike) {
                 postponed.push_back(place);
                 continue;
             }
             *size += head.bytes.len();
-            if let Some(head) = queue.pop_front() {
-                request.push((head, topic.id));
+            if let Some(mut head) = queue.pop_front() {
+                head.topic_id = topic.id;
+                request.push(head);
             }
         }
         self.ready = postponed;
@@ -369,12 +390,12 @@ async fn deliver(
     inner: &Inner,
     leader: i32,
     lane: Lane,
-    batches: Vec<(Append, Uuid)>,
+    batches: Vec<Append>,
 ) -> Vec<(Append, Outcome)> {
     let (mut admitted, mut outcomes) = (Vec::new(), Vec::new());
-    for (append, id) in batches {
+    for append in batches {
         match check_size(inner, &append).await {
-            Ok(()) => admitted.push((append, id)),
+            Ok(()) => admitted.push(append),
             Err(error) if error.code.is_retriable() => {
                 outcomes.push((append, Outcome::Again { error, elsewhere: false }));
             }
@@ -396,8 +417,8 @@ async fn deliver(
                     parts.insert((topic.topic_id, part.index), part);
                 }
             }
-            for (append, id) in admitted {
-                let outcome = match parts.remove(&(id, append.place.1 as i32)) {
+            for append in admitted {
+                let outcome = match parts.remove(&(append.topic_id, append.place.1 as i32)) {
                     Some(part) => outcome(&append, &part),
                     None => Outcome::Done(Err(errors::malformed("Kafka left a batch unanswered"))),
                 };
@@ -405,7 +426,7 @@ async fn deliver(
             }
         }
         Err(error) => {
-            for (append, _) in admitted {
+            for append in admitted {
                 // Where it is not known whether a batch was stored, only one that Kafka would
                 // recognise may be sent again.
                 let again = match &error {
@@ -440,18 +461,18 @@ async fn ask(
     inner: &Inner,
     node: &Node,
     lane: Lane,
-    batches: &[(Append, Uuid)],
+    batches: &[Append],
 ) -> std::result::Result<kafka::ProduceResponse, LinkError> {
     let mut topics: HashMap<Uuid, Vec<PartitionProduceData>> = HashMap::new();
-    for (append, id) in batches {
+    for append in batches {
         let data = PartitionProduceData::default()
             .with_index(append.place.1 as i32)
             .with_records(Some(append.bytes.clone()));
-        topics.entry(*id).or_default().push(data);
+        topics.entry(append.topic_id).or_default().push(data);
     }
     let topic =
         |(id, data)| TopicProduceData::default().with_topic_id(id).with_partition_data(data);
-    let transactional_id = batches.first().and_then(|(append, _)| append.transactional_id.as_ref());
+    let transactional_id = batches.first().and_then(|append| append.transactional_id.as_ref());
     let patience = inner.cluster.config().request_timeout;
     let request = kafka::ProduceRequest::default()
         .with_transactional_id(transactional_id.map(|id| TransactionalId(text(id.as_str()))))

@@ -30,9 +30,8 @@ const BATCH_ROOM: i64 = 16 << 20;
 const SEGMENT_BYTES: std::ops::RangeInclusive<i64> = 1 << 20..=i32::MAX as i64;
 /// The type of a resource that is a topic.
 const TOPIC: i8 = 2;
-/// Operations on a configuration key.
+/// The operation that sets a configuration key.
 const SET: i8 = 0;
-const DELETE: i8 = 1;
 
 /// A key's name in FlyMQ and in Kafka.
 const NAMES: [(&str, &str); 5] = [
@@ -82,11 +81,9 @@ pub fn of_new_topic(
         ("message.timestamp.after.max.ms", i64::MAX.to_string()),
         ("message.timestamp.before.max.ms", i64::MAX.to_string()),
     ]);
+    // Every key, so that a topic is what it would be on a machine of its own.
     for (ours, theirs) in NAMES {
-        // What is not said is left to the cluster's defaults, but for the size of a batch.
-        if overrides.contains_key(ours) || ours == "max_record_bytes" {
-            config.insert(theirs, to_kafka(ours, number(&wanted, ours), partitions).to_string());
-        }
+        config.insert(theirs, to_kafka(ours, number(&wanted, ours), partitions).to_string());
     }
     Ok(config)
 }
@@ -139,13 +136,11 @@ pub async fn write(
     };
     let wanted = TopicConfig::from_overrides(&changes.iter().map(named).collect())?.to_map();
     let config = |(ours, theirs): &(&str, &'static str)| {
-        let change = changes.get(*ours)?;
-        let config = AlterableConfig::default().with_name(StrBytes::from_static_str(theirs));
-        let value = || to_kafka(ours, number(&wanted, ours), partitions).to_string();
-        Some(match change {
-            None if *ours != "max_record_bytes" => config.with_config_operation(DELETE),
-            _ => config.with_config_operation(SET).with_value(Some(text(value()))),
-        })
+        changes.get(*ours)?;
+        let value = to_kafka(ours, number(&wanted, ours), partitions).to_string();
+        let name = StrBytes::from_static_str(theirs);
+        let config = AlterableConfig::default().with_name(name).with_config_operation(SET);
+        Some(config.with_value(Some(text(value))))
     };
     let configs: Vec<_> = NAMES.iter().filter_map(config).collect();
     if configs.is_empty() {
@@ -180,12 +175,9 @@ async fn settled(
     let mut retry = inner.cluster.retry();
     loop {
         let now = read(inner, name, partitions).await?.to_map();
-        let is_there = |(ours, _): &(&str, &str)| match changes.get(*ours) {
-            Some(Some(_)) => {
-                let there = |config| to_kafka(ours, number(config, ours), partitions);
-                there(&now) == there(wanted)
-            }
-            _ => true,
+        let is_there = |(ours, _): &(&str, &str)| {
+            let value = |config| to_kafka(ours, number(config, ours), partitions);
+            !changes.contains_key(*ours) || value(&now) == value(wanted)
         };
         if NAMES.iter().all(is_there) {
             if let Some(topic) = inner.cluster.cached(name) {
@@ -220,11 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_topic_says_what_matters_and_leaves_the_rest() {
+    fn a_new_topic_has_flymqs_defaults() {
         let config = of_new_topic(&BTreeMap::new(), 1, 2).unwrap();
         assert_eq!(config["min.insync.replicas"], "2");
         assert_eq!(config["max.message.bytes"], (17 << 20).to_string());
-        assert!(!config.contains_key("retention.ms"));
+        assert_eq!(config["segment.bytes"], (256 << 20).to_string());
         let overrides = BTreeMap::from([("retention_ms".to_owned(), "5".to_owned())]);
         assert_eq!(of_new_topic(&overrides, 1, 2).unwrap()["retention.ms"], "5");
         let unknown = BTreeMap::from([("retention.ms".to_owned(), "5".to_owned())]);

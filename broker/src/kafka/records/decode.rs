@@ -134,9 +134,10 @@ impl Head {
 
     /// Finishes a run of records that begins at a distance from the batch's first.
     fn seal(&self, builder: &mut BatchBuilder, first: u32) -> RecordBatch {
-        // However they were compressed: this takes little time, and readers have it.
+        // What FlyMQ's readers do not have becomes what takes the least time.
         let codec = match self.attributes & attributes::CODEC {
             0 => Codec::None,
+            4 => Codec::Zstd,
             _ => Codec::Lz4,
         };
         let base_sequence = match self.base_sequence {
