@@ -26,7 +26,7 @@ pub enum EngineConfig {
     Embedded,
     /// In an Apache Kafka cluster; this broker is a gateway to it.
     #[cfg(feature = "kafka")]
-    Kafka(crate::kafka::KafkaConfig),
+    Kafka(Box<crate::kafka::KafkaConfig>),
 }
 
 /// Options of a broker.

@@ -91,8 +91,8 @@ struct Engines {
 }
 
 impl Broker {
-    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a tokio runtime with time and I/O
-    /// enabled, which serves the broker from then on.
+    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a
+    /// tokio runtime with time and I/O enabled, which serves the broker from then on.
     ///
     /// # Errors
     ///
@@ -229,15 +229,15 @@ async fn open_engine(
 ) -> Result<(Arc<dyn Engine>, Engines)> {
     match &config.engine {
         EngineConfig::Embedded => {
-            let (config, metrics) = (config.clone(), metrics.engine.clone());
-            let open = move || EmbeddedEngine::open(&config, budget, metrics);
+            let (config, counters) = (config.clone(), metrics.engine.clone());
+            let open = move || EmbeddedEngine::open(&config, budget, counters);
             let embedded = blocking(open).await?;
             let embedded = Arc::new(embedded);
             Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
         }
         #[cfg(feature = "kafka")]
         EngineConfig::Kafka(kafka) => {
-            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            let kafka = Arc::new(KafkaEngine::open(config, (**kafka).clone(), budget).await?);
             Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
         }
     }

@@ -23,9 +23,9 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
     let config = Config {
         tls: tls(&options, server)?,
         auth: auth(&options, server.allow_plain_without_tls)?,
-        engine: engine(&options)?,
         #[cfg(feature = "otlp")]
         otlp: otlp(&options)?,
+        engine: engine(&options)?,
         data_dir: options.data_dir,
         listen: options.listen,
         http_listen: options.http_listen,
@@ -84,7 +84,7 @@ fn engine(options: &BrokerOptions) -> anyhow::Result<EngineConfig> {
             Ok(EngineConfig::Embedded)
         }
         #[cfg(feature = "kafka")]
-        EngineArg::Kafka => Ok(EngineConfig::Kafka(kafka(options)?)),
+        EngineArg::Kafka => Ok(EngineConfig::Kafka(Box::new(kafka(options)?))),
     }
 }
 

@@ -197,7 +197,10 @@ impl Access {
 
     /// Makes a change, in the store and then for every session. It may be made more than once, to
     /// what others have left.
-    fn change<T>(&self, mut change: impl FnMut(&mut Stored) -> Result<T>) -> Result<T> {
+    fn change<T: Send>(
+        &self,
+        mut change: impl FnMut(&mut Stored) -> Result<T> + Send,
+    ) -> Result<T> {
         let mut result = None;
         self.store.change(&self.current, &mut |stored| {
             result = Some(change(stored)?);
