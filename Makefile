@@ -37,12 +37,17 @@ C_TESTS := $(CURDIR)/$(CACHE)/c-tests
 # What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
+# Groups that settle as quickly as those of a broker of its own.
+KAFKA_SETTINGS := --set group.consumer.assignment.interval.ms=0 \
+	--set group.consumer.min.session.timeout.ms=500 \
+	--set group.consumer.min.heartbeat.interval.ms=100 \
+	--set group.consumer.heartbeat.interval.ms=1000
 # The library in the profile of `cargo test`, a Python to exchange records with, a command to start brokers.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-rust test-supply test-docs test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
@@ -54,7 +59,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-docs test-python test-c test-java ## Run all tests
+test: test-rust test-supply test-docs test-python test-c test-java test-kafka ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -94,6 +99,11 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 	for version in 3.5.7 4.0.7; do \
 		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
 	done
+
+test-kafka: $(VENV)/.kafka | need-rust need-java ## Tests of gateways, with a real Kafka of one node
+	cargo build --quiet --workspace
+	cargo test --quiet --workspace --no-run
+	$(PYTHON) tools/kafka/kafka.py run $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
@@ -161,6 +171,10 @@ $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 $(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
 	$(PYTHON) -m venv $(CACHE)/mkdocs
 	$(CACHE)/mkdocs/bin/pip install --quiet -r $<
+	touch $@
+
+$(VENV)/.kafka: conformance/kafka/requirements.txt conformance/client/requirements.txt $(VENV)/.tools
+	$(BIN)/pip install --quiet -r conformance/kafka/requirements.txt -r conformance/client/requirements.txt
 	touch $@
 
 $(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel

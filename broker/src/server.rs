@@ -288,8 +288,8 @@ async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Ac
         let access = kafka.access(auth).await?;
         if !access.has_users() {
             tracing::warn!(
-                "there are no users, so nobody can log in; start a gateway with a first \
-                 administrator"
+                "there are no users, so nobody can log in; start a gateway with --bootstrap-admin \
+                 NAME --bootstrap-admin-password-file FILE"
             );
         }
         return Ok(Some(Arc::new(access)));
