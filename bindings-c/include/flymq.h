@@ -992,6 +992,21 @@ int32_t flymq_client_metrics(const flymq_client *client,
                              flymq_error **error);
 
 /**
+ * Every address of a broker that the client knows, a row each: name, address (an IP address and a
+ * port), learnt (1 if a broker has named it), in_use (1 for the one connected to last), circuit
+ * ("closed", "open" or "half-open": whether the address is used), failures (in a row), last_error and
+ * last_error_at (in milliseconds since 1970), which may be missing.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: CLOSED, INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_client_endpoints(const flymq_client *client,
+                               flymq_table **table,
+                               flymq_error **error);
+
+/**
  * Finishes what flymq_client_produce() has under way, aborts an open transaction of
  * flymq_client_begin(), and closes all connections. Producers and consumers of the client fail from
  * then on; close them before. Waits for at most `timeout_ms`, a negative one for ever. Calls under

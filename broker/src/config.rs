@@ -39,6 +39,12 @@ pub struct Config {
     pub engine: EngineConfig,
     /// Address and port to listen on; port 0 takes a free one. Default 127.0.0.1:9092.
     pub listen: SocketAddr,
+    /// Where to tell of health and metrics over HTTP, or HTTPS where the broker has TLS. Default
+    /// nowhere.
+    pub http_listen: Option<SocketAddr>,
+    /// Where to send traces and metrics. Default nowhere.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<crate::otlp::OtlpConfig>,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
     /// Takes connections within TLS only. Default none: connections are plain.
@@ -85,6 +91,9 @@ impl Default for Config {
             data_dir: PathBuf::from("flymq-data"),
             engine: EngineConfig::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
+            http_listen: None,
+            #[cfg(feature = "otlp")]
+            otlp: None,
             advertised_host: None,
             tls: None,
             durability: Durability::default(),

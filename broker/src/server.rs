@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flymq_protocol::messages::BrokerInfo;
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,8 +17,12 @@ use crate::budget::Budget;
 use crate::config::{Config, EngineConfig};
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
+use crate::http::HttpListener;
 #[cfg(feature = "kafka")]
 use crate::kafka::KafkaEngine;
+use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::otlp::Otlp;
 use crate::session::Session;
 use crate::tls::{PeerIdentity, Secured, Tls};
 use crate::transport::Transport;
@@ -31,6 +36,9 @@ pub(crate) struct Shared {
     pub budget: Budget,
     pub local_addr: SocketAddr,
     pub tls: Option<Arc<Tls>>,
+    pub metrics: Arc<Metrics>,
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<Otlp>,
     stopping: watch::Sender<bool>,
 }
 
@@ -51,6 +59,17 @@ impl Shared {
             None => self.local_addr.ip().to_string(),
         }
     }
+
+    /// The brokers that clients may use, this one at least.
+    pub fn brokers(&self) -> Vec<BrokerInfo> {
+        let known = self.engine.brokers();
+        if known.is_empty() { vec![self.broker()] } else { known }
+    }
+
+    /// This broker as clients are told of it.
+    fn broker(&self) -> BrokerInfo {
+        BrokerInfo { id: 0, host: self.advertised_host(), port: self.local_addr.port() }
+    }
 }
 
 /// A running broker. Dropping it without [`shutdown`](Broker::shutdown) stops it too, as abruptly as
@@ -60,6 +79,7 @@ pub struct Broker {
     engines: Engines,
     accepting: JoinHandle<()>,
     sessions: Arc<Semaphore>,
+    http: Option<HttpListener>,
 }
 
 /// The engine by its type, for those who want more of it than any engine offers.
@@ -95,13 +115,19 @@ impl Broker {
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
-        let opening = config.clone();
-        let (tls, access) = blocking(move || {
-            let tls = opening.tls.clone().map(Tls::open).transpose()?;
-            Ok((tls.map(Arc::new), open_access(&opening)?))
-        })
-        .await?;
-        let (engine, engines) = open_engine(&config, budget.clone()).await?;
+        let metrics = Metrics::new();
+        let tls = config.tls.clone();
+        let tls = blocking(move || tls.map(Tls::open).transpose()).await?.map(Arc::new);
+        // Before the engine, which may take a while to open: until then the broker lives and is not
+        // ready.
+        let http = match config.http_listen {
+            Some(listen) => Some(HttpListener::start(listen, tls.clone()).await?),
+            None => None,
+        };
+        #[cfg(feature = "otlp")]
+        let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
+        let (engine, engines) = open_engine(&config, budget.clone(), &metrics).await?;
+        let access = open_access(&config, &engines).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
@@ -112,6 +138,9 @@ impl Broker {
             budget,
             local_addr,
             tls,
+            metrics,
+            #[cfg(feature = "otlp")]
+            otlp,
             stopping: watch::Sender::new(false),
             config,
         });
@@ -127,13 +156,24 @@ impl Broker {
         if let Some(tls) = &shared.tls {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
+        shared.engine.announce(shared.broker());
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
-        Ok(Self { shared, engines, accepting, sessions })
+        #[cfg(feature = "otlp")]
+        tokio::spawn(Otlp::keep_sending(shared.clone()));
+        if let Some(http) = &http {
+            http.started(shared.clone());
+        }
+        Ok(Self { shared, engines, accepting, sessions, http })
     }
 
     /// The address that clients connect to, with the port that was taken.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.local_addr
+    }
+
+    /// The address of health and metrics, if there is one.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpListener::address)
     }
 
     /// The storage engine.
@@ -165,6 +205,10 @@ impl Broker {
         if tokio::time::timeout(self.shared.config.shutdown_timeout, ended).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = &self.shared.otlp {
+            otlp.close(&self.shared).await;
+        }
         self.shared.engine.close().await;
         tracing::info!("broker stopped");
     }
@@ -178,11 +222,16 @@ impl Drop for Broker {
     }
 }
 
-async fn open_engine(config: &Config, budget: Budget) -> Result<(Arc<dyn Engine>, Engines)> {
+async fn open_engine(
+    config: &Config,
+    budget: Budget,
+    metrics: &Metrics,
+) -> Result<(Arc<dyn Engine>, Engines)> {
     match &config.engine {
         EngineConfig::Embedded => {
-            let config = config.clone();
-            let embedded = blocking(move || EmbeddedEngine::open(&config, budget)).await?;
+            let (config, metrics) = (config.clone(), metrics.engine.clone());
+            let open = move || EmbeddedEngine::open(&config, budget, metrics);
+            let embedded = blocking(open).await?;
             let embedded = Arc::new(embedded);
             Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
         }
@@ -194,8 +243,8 @@ async fn open_engine(config: &Config, budget: Budget) -> Result<(Arc<dyn Engine>
     }
 }
 
-/// Runs what waits for the file system.
-async fn blocking<T: Send + 'static>(
+/// Runs what may block.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
@@ -203,14 +252,26 @@ async fn blocking<T: Send + 'static>(
         .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
-fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
-    let Some(auth) = &config.auth else {
-        if Access::exists(&config.data_dir) {
+async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Access>>> {
+    let Some(auth) = config.auth.clone() else {
+        if engines.embedded.is_some() && Access::exists(&config.data_dir) {
             tracing::warn!("the data folder has users, but authentication is off");
         }
         return Ok(None);
     };
-    let access = Access::open(&config.data_dir, auth.clone())?;
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &engines.kafka {
+        let access = kafka.access(auth).await?;
+        if !access.has_users() {
+            tracing::warn!(
+                "there are no users, so nobody can log in; start a gateway with a first \
+                 administrator"
+            );
+        }
+        return Ok(Some(Arc::new(access)));
+    }
+    let folder = config.data_dir.clone();
+    let access = blocking(move || Access::open(&folder, auth)).await?;
     if !access.has_users() {
         tracing::warn!(
             "there are no users, so nobody can log in; stop the broker and add one with \
@@ -241,12 +302,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, sessions: Arc<Semaph
                 let slot = tls.slot();
                 let (tls, shared, sessions) = (tls.clone(), shared.clone(), sessions.clone());
                 tokio::spawn(async move {
+                    let handshake = shared.metrics.handshake();
                     let mut stopping = shared.stopping();
                     let patience = shared.config.io_timeout;
                     let secured = tokio::select! {
                         secured = tls.handshake(stream, slot, patience) => secured,
                         _ = stopping.wait_for(|&stopping| stopping) => return,
                     };
+                    drop(handshake);
                     match secured {
                         Ok(Secured { stream, peer }) => {
                             admit(Transport::Tls(stream), peer, &shared, &sessions);
@@ -267,6 +330,7 @@ fn admit(
     sessions: &Arc<Semaphore>,
 ) {
     let Ok(permit) = sessions.clone().try_acquire_owned() else {
+        shared.metrics.turned_away();
         tokio::spawn(turn_away(stream, shared.config.max_connections));
         return;
     };

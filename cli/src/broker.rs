@@ -24,8 +24,11 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         tls: tls(&options, server)?,
         auth: auth(&options, server.allow_plain_without_tls)?,
         engine: engine(&options)?,
+        #[cfg(feature = "otlp")]
+        otlp: otlp(&options)?,
         data_dir: options.data_dir,
         listen: options.listen,
+        http_listen: options.http_listen,
         advertised_host: options.advertised_host,
         durability: match options.durability {
             DurabilityArg::Fsync => Durability::Fsync,
@@ -53,6 +56,10 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         // Whoever starts a broker on port 0 reads this line.
         let mut out = std::io::stdout();
         writeln!(out, "listening on {}", broker.local_addr())
+            .and_then(|()| match broker.http_addr() {
+                Some(address) => writeln!(out, "health and metrics on {address}"),
+                None => Ok(()),
+            })
             .and_then(|()| out.flush())
             .context("cannot write to standard output")?;
         tokio::select! {
@@ -127,6 +134,26 @@ fn tls(options: &BrokerOptions, server: &ServerOptions) -> anyhow::Result<Option
         tls.min_version = TlsVersion::V1_3;
     }
     Ok(Some(tls))
+}
+
+/// OTLP as the options want it.
+#[cfg(feature = "otlp")]
+fn otlp(options: &BrokerOptions) -> anyhow::Result<Option<flymq_broker::OtlpConfig>> {
+    let Some(endpoint) = &options.otlp_endpoint else { return Ok(None) };
+    let mut otlp = flymq_broker::OtlpConfig::new(endpoint);
+    otlp.metrics_interval = Duration::from_millis(options.otlp_metrics_interval_ms);
+    if let Some(file) = &options.otlp_headers_file {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            // The line may hold a secret, and is not repeated.
+            let (name, value) = line.split_once(':').with_context(|| {
+                format!("{} has a line that is not NAME: VALUE", file.display())
+            })?;
+            otlp.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    Ok(Some(otlp))
 }
 
 /// Authentication as the options want it.

@@ -11,6 +11,8 @@
 //! | `certs` | `flymq certs` |
 //! | `key` | `flymq key`, and which keys commands use |
 //! | `health` | `flymq health` |
+//! | `cluster` | `flymq cluster` |
+//! | `capacity` | `flymq capacity` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
 //! | `output`, `failure` | standard output that may close early; errors as people read them |
@@ -23,7 +25,9 @@ mod access;
 pub mod args;
 mod bench;
 mod broker;
+mod capacity;
 mod certs;
+mod cluster;
 mod consume;
 mod failure;
 mod group;
@@ -45,7 +49,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command};
+use args::{Args, Command, Format};
 use output::Output;
 
 /// Runs the command with the given arguments, the program's name first, and returns its exit code:
@@ -59,7 +63,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    init_logging(args.log.as_deref().unwrap_or(args.command.default_log()));
+    init_logging(args.log.as_deref().unwrap_or(args.command.default_log()), args.log_format);
     let server = args.server;
     let result = match args.command {
         Command::Broker(options) => broker::run(options, &server),
@@ -74,6 +78,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&server, command),
         Command::Health { timeout_ms, format } => health::run(&server, timeout_ms, format),
+        Command::Cluster(command) => cluster::run(&server, command),
+        Command::Capacity(options) => capacity::run(&options),
         Command::Completions { shell } => completions(shell),
     };
     match result {
@@ -90,13 +96,13 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
     out.flush()
 }
 
-fn init_logging(filter: &str) {
+fn init_logging(filter: &str, format: Format) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Within a host program there may be a subscriber already; it stays.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .try_init();
+    let _ = match format {
+        Format::Text => logs.with_target(false).try_init(),
+        Format::Json => logs.json().flatten_event(true).try_init(),
+    };
 }

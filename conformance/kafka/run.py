@@ -17,7 +17,7 @@ PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
 #: What runs, and what it is called. The tests of the Rust client have the cluster to themselves, one
 #: after the other, as their topics have the same names.
 SUITES = {
-    "log through two gateways": [*CARGO_TEST, "--test", "kafka_log"],
+    "two gateways": [*CARGO_TEST, "--test", "kafka_log", "--test", "kafka_groups"],
     "the raw client": [*PYTEST, "conformance/client"],
     "Kafka's own clients": [*PYTEST, "conformance/kafka"],
     "the Rust client": [*CARGO_TEST, "--test", "round_trip", "--test", "admin", "--", "--test-threads=1"],

@@ -6,11 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal, $retriable:literal, $hint:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $name:literal, $retriable:literal, $hint:literal;)*) => {
         /// What went wrong, as a number that never changes its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u16)]
-        pub enum ErrorCode { $($(#[$doc])* $variant = $code,)* }
+        pub enum ErrorCode { $($(#[doc = $doc])* $variant = $code,)* }
 
         impl ErrorCode {
             /// The whole table, in the order of its numbers.
@@ -24,6 +24,11 @@ macro_rules! error_codes {
             /// Stable upper-case name, such as `UNKNOWN_TOPIC`.
             pub fn name(self) -> &'static str {
                 match self { $(ErrorCode::$variant => $name,)* }
+            }
+
+            /// What it says, in one sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(ErrorCode::$variant => concat!($($doc),*).trim_ascii(),)* }
             }
 
             /// Whether the same request may succeed if sent again.

@@ -171,6 +171,13 @@ impl Cluster {
             .ok_or_else(|| unavailable(format!("Kafka's node {id} is not there at the moment")))
     }
 
+    /// The numbers of all nodes, ascending.
+    pub fn node_ids(&self) -> Vec<i32> {
+        let mut ids: Vec<_> = self.view.load().nodes.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// What is known of a topic, asking if it is not known or has been for long.
     ///
     /// # Errors
@@ -401,6 +408,34 @@ impl Cluster {
             }
         }
         Err(last.unwrap_or_else(|| LinkError::Unreachable("there is no Kafka node".into())).into())
+    }
+
+    /// Asks every node that is there. `code` finds the error code in a response.
+    ///
+    /// # Errors
+    ///
+    /// UNAVAILABLE if one of them does not answer in time.
+    pub async fn everywhere<R: Api>(
+        &self,
+        request: &R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<Vec<R::Response>> {
+        let mut retry = self.retry();
+        loop {
+            self.refresh_nodes().await?;
+            let asking = self.node_ids().into_iter().map(async |id| {
+                let response = self.node(id)?.call(Lane::Control(0), request).await?;
+                match code(&response) {
+                    0 => Ok(response),
+                    code => Err(errors::error(code, "ask all nodes")),
+                }
+            });
+            match futures_util::future::try_join_all(asking).await {
+                Ok(responses) => return Ok(responses),
+                Err(error) if error.code.is_retriable() => retry.pause_or(error).await?,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Asks a node that may change topics, and asks again while that may help. `code` finds the

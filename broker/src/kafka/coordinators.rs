@@ -25,6 +25,13 @@ pub enum Kind {
     Transaction = 1,
 }
 
+/// What to do when an answer is lost, so that it is not known whether the request was carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    AskAgain,
+    GiveUp,
+}
+
 /// The coordinators that have been found.
 pub struct Coordinators(Mutex<LruCache<(Kind, String), i32>>);
 
@@ -71,6 +78,29 @@ impl Cluster {
         request: &R,
         code: impl Fn(&R::Response) -> i16,
     ) -> Result<R::Response> {
+        self.ask(kind, key, request, code, Lost::AskAgain).await
+    }
+
+    /// As [`coordinated`](Self::coordinated), but the request is carried out once at most: a lost
+    /// answer is an error.
+    pub async fn coordinated_once<R: Api>(
+        &self,
+        kind: Kind,
+        key: &str,
+        request: &R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response> {
+        self.ask(kind, key, request, code, Lost::GiveUp).await
+    }
+
+    async fn ask<R: Api>(
+        &self,
+        kind: Kind,
+        key: &str,
+        request: &R,
+        code: impl Fn(&R::Response) -> i16,
+        lost: Lost,
+    ) -> Result<R::Response> {
         let mut retry = self.retry();
         loop {
             let node = match self.coordinator(kind, key).await {
@@ -95,6 +125,10 @@ impl Cluster {
                     }
                 }
                 Err(error @ LinkError::Refused(_)) => return Err(error.into()),
+                Err(error @ LinkError::Lost(_)) if lost == Lost::GiveUp => {
+                    self.coordinators.forget(kind, key);
+                    return Err(error.into());
+                }
                 Err(error) => {
                     self.coordinators.forget(kind, key);
                     retry.pause_or(error.into()).await?;

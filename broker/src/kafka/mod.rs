@@ -17,14 +17,27 @@
 //! | `producer` | identities of producers |
 //! | `topics`, `topic_config` | topics; their configuration in Kafka's terms |
 //! | `retry` | attempts of one operation |
+//! | `groups` | consumer groups |
+//! | `commits` | groups' offsets, also within transactions |
+//! | `transactions` | transactions |
+//! | `journal` | topics that gateways keep for themselves |
+//! | `access` | users and rules, in such a topic |
+//! | `gateways` | which gateways are alive, in another |
+//! | `topic_ids` | the names behind Kafka's topic ids |
 //! | `errors` | Kafka's error codes in FlyMQ's terms |
 //! | `stats` | what is counted |
+//! | `status` | how the cluster is |
 
+mod access;
 mod cluster;
+mod commits;
 pub mod config;
 mod coordinators;
 mod errors;
 mod fetch;
+mod gateways;
+mod groups;
+mod journal;
 mod link;
 mod node;
 mod offsets;
@@ -34,17 +47,21 @@ mod producer;
 mod records;
 mod retry;
 mod stats;
+mod status;
 mod topic_config;
+mod topic_ids;
 mod topics;
+mod transactions;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flymq_protocol::messages::*;
-use flymq_protocol::{ErrorCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use crate::access::{Access, AuthConfig};
 use crate::budget::Budget;
 use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
@@ -57,6 +74,8 @@ pub use stats::{KafkaStats, LATENCY_BUCKETS_US, RequestStats};
 /// The engine.
 pub struct KafkaEngine {
     inner: Arc<Inner>,
+    /// Tells the other gateways of this one.
+    announcing: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What operations share.
@@ -67,6 +86,10 @@ struct Inner {
     stopping: watch::Sender<bool>,
     budget: Budget,
     max_partitions: u32,
+    heartbeat_interval: std::time::Duration,
+    topic_ids: topic_ids::TopicIds,
+    sessions: groups::Sessions,
+    gateways: gateways::Gateways,
 }
 
 impl Inner {
@@ -92,8 +115,18 @@ impl KafkaEngine {
             stopping: watch::Sender::new(false),
             budget,
             max_partitions: config.max_partitions,
+            heartbeat_interval: config.heartbeat_interval,
+            topic_ids: Default::default(),
+            sessions: Default::default(),
+            gateways: Default::default(),
         });
-        Ok(Self { inner })
+        Ok(Self { inner, announcing: Mutex::default() })
+    }
+
+    /// The users and rules that all gateways share.
+    pub(crate) async fn access(&self, config: AuthConfig) -> Result<Access> {
+        let (topic, current) = access::AccessTopic::open(self.inner.clone()).await?;
+        crate::server::blocking(move || Access::with_store(Box::new(topic), current, config)).await
     }
 
     /// What the engine has done with the cluster, and how many nodes it can reach.
@@ -110,20 +143,13 @@ impl KafkaEngine {
     }
 }
 
-fn not_offered<T>(operation: &str) -> Reply<T> {
-    Reply::Ready(Err(ProtocolError::new(
-        ErrorCode::UnsupportedOperation,
-        format!("this broker does not offer {operation}"),
-    )))
-}
-
 impl Engine for KafkaEngine {
     fn cluster_id(&self) -> String {
         self.inner.cluster.id()
     }
 
     fn features(&self) -> Vec<String> {
-        ["idempotence"].map(str::to_owned).to_vec()
+        ["groups", "idempotence", "transactions"].map(str::to_owned).to_vec()
     }
 
     fn produce(&self, request: ProduceRequest) -> Reply<ProduceResponse> {
@@ -143,7 +169,10 @@ impl Engine for KafkaEngine {
     }
 
     fn init_producer(&self, request: InitProducerRequest) -> Reply<InitProducerResponse> {
-        self.run(request, producer::init)
+        match request.transactional_id {
+            Some(id) => self.run((id, request.transaction_timeout_ms), transactions::init),
+            None => self.run((), producer::init),
+        }
     }
 
     fn create_topic(&self, request: CreateTopicRequest) -> Reply<CreateTopicResponse> {
@@ -174,52 +203,66 @@ impl Engine for KafkaEngine {
         self.run(request, topics::alter)
     }
 
-    fn subscribe(&self, _request: SubscribeRequest, _client: Client) -> Reply<SubscribeResponse> {
-        not_offered("SUBSCRIBE")
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
+        self.run((), status::status)
     }
 
-    fn heartbeat(&self, _request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
-        not_offered("HEARTBEAT")
+    fn announce(&self, broker: BrokerInfo) {
+        let announcing = gateways::run(self.inner.clone(), broker, self.inner.stopping.subscribe());
+        let task = tokio::spawn(announcing);
+        *self.announcing.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
-    fn leave(&self, _request: LeaveRequest) -> Reply<LeaveResponse> {
-        not_offered("LEAVE")
+    fn brokers(&self) -> Vec<BrokerInfo> {
+        self.inner.gateways.alive()
     }
 
-    fn commit(&self, _request: CommitRequest) -> Reply<CommitResponse> {
-        not_offered("COMMIT")
+    fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
+        self.run((request, client), groups::subscribe)
     }
 
-    fn committed(&self, _request: CommittedRequest) -> Reply<CommittedResponse> {
-        not_offered("COMMITTED")
+    fn heartbeat(&self, request: HeartbeatRequest, client: Client) -> Reply<HeartbeatResponse> {
+        self.run((request, client), groups::heartbeat)
+    }
+
+    fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse> {
+        self.run(request, groups::leave)
+    }
+
+    fn commit(&self, request: CommitRequest) -> Reply<CommitResponse> {
+        self.run(request, commits::commit)
+    }
+
+    fn committed(&self, request: CommittedRequest) -> Reply<CommittedResponse> {
+        self.run(request, commits::committed)
     }
 
     fn list_groups(&self) -> Reply<ListGroupsResponse> {
-        not_offered("LIST_GROUPS")
+        self.run((), groups::describe::list)
     }
 
-    fn describe_group(&self, _request: DescribeGroupRequest) -> Reply<DescribeGroupResponse> {
-        not_offered("DESCRIBE_GROUP")
+    fn describe_group(&self, request: DescribeGroupRequest) -> Reply<DescribeGroupResponse> {
+        self.run(request, groups::describe::describe)
     }
 
-    fn delete_group(&self, _request: DeleteGroupRequest) -> Reply<DeleteGroupResponse> {
-        not_offered("DELETE_GROUP")
+    fn delete_group(&self, request: DeleteGroupRequest) -> Reply<DeleteGroupResponse> {
+        self.run(request, groups::describe::delete)
     }
 
-    fn begin_txn(&self, _request: BeginTxnRequest) -> Reply<BeginTxnResponse> {
-        not_offered("BEGIN_TXN")
+    fn begin_txn(&self, request: BeginTxnRequest) -> Reply<BeginTxnResponse> {
+        self.run(request, transactions::begin)
     }
 
-    fn commit_txn(&self, _request: CommitTxnRequest) -> Reply<EndTxnResponse> {
-        not_offered("COMMIT_TXN")
+    fn commit_txn(&self, request: CommitTxnRequest) -> Reply<EndTxnResponse> {
+        self.run(request, transactions::commit)
     }
 
-    fn abort_txn(&self, _request: AbortTxnRequest) -> Reply<EndTxnResponse> {
-        not_offered("ABORT_TXN")
+    fn abort_txn(&self, request: AbortTxnRequest) -> Reply<EndTxnResponse> {
+        self.run(request, transactions::abort)
     }
 
-    fn txn_offsets(&self, _request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse> {
-        not_offered("TXN_OFFSETS")
+    fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse> {
+        self.run(request, commits::in_transaction)
     }
 
     fn stop_waiting(&self) {
@@ -233,6 +276,12 @@ impl Engine for KafkaEngine {
     fn close(&self) -> BoxFuture<'static, ()> {
         self.stop();
         // What was acknowledged is in Kafka.
-        std::future::ready(()).boxed()
+        let announcing = self.announcing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move {
+            if let Some(task) = announcing {
+                let _ = task.await;
+            }
+        }
+        .boxed()
     }
 }

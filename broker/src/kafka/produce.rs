@@ -32,6 +32,7 @@ use super::link::LinkError;
 use super::node::{Lane, Node, PRODUCE_LANES};
 use super::records;
 use super::topics::{self, text};
+use super::transactions::{self, Identity};
 use crate::Result;
 use crate::engine::Reply;
 
@@ -86,6 +87,10 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
         Ok(encoded) => encoded,
         Err(error) => return Reply::Ready(Err(error)),
     };
+    let transaction = request.transactional_id.clone().map(|id| {
+        let (producer_id, epoch) = (request.batch.producer_id, request.batch.producer_epoch);
+        (inner.clone(), id, Identity { producer_id, epoch })
+    });
     let (done, result) = oneshot::channel();
     let place: Place = (request.topic.into(), request.partition);
     let mut hasher = DefaultHasher::new();
@@ -107,7 +112,18 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
     if inner.pumps.0[pump].send(append).is_err() {
         return Reply::Ready(Err(stopping()));
     }
-    Reply::Later(async move { result.await.unwrap_or_else(|_| Err(stopping())) }.boxed())
+    Reply::Later(
+        async move {
+            let result = result.await.unwrap_or_else(|_| Err(stopping()));
+            match (result, transaction) {
+                (Err(error), Some((inner, id, given))) if transactions::may_be_over(&error) => {
+                    Err(transactions::why_fenced(&inner, &id, given).await)
+                }
+                (result, _) => result,
+            }
+        }
+        .boxed(),
+    )
 }
 
 fn admit(request: &ProduceRequest) -> Result<records::Encoded> {

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use flymq_protocol::messages::{InitProducerRequest, InitProducerResponse};
-use flymq_protocol::{ErrorCode, ProtocolError};
+use flymq_protocol::messages::InitProducerResponse;
 use kafka_protocol::messages as kafka;
 
 use super::Inner;
@@ -12,13 +11,7 @@ use super::errors::{self, Remedy};
 use crate::Result;
 
 /// Hands out an identity for idempotence.
-pub async fn init(inner: Arc<Inner>, request: InitProducerRequest) -> Result<InitProducerResponse> {
-    if request.transactional_id.is_some() {
-        return Err(ProtocolError::new(
-            ErrorCode::UnsupportedOperation,
-            "this broker does not offer transactions",
-        ));
-    }
+pub async fn init(inner: Arc<Inner>, (): ()) -> Result<InitProducerResponse> {
     let mut retry = inner.cluster.retry();
     loop {
         let request = kafka::InitProducerIdRequest::default().with_transactional_id(None);

@@ -27,7 +27,7 @@ pub(super) fn text(text: impl Into<String>) -> StrBytes {
     StrBytes::from_string(text.into())
 }
 
-fn topic_name(name: &str) -> TopicName {
+pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }
 
@@ -152,7 +152,7 @@ fn check_partitions(inner: &Inner, partitions: u32) -> Result<()> {
 }
 
 /// How many copies a topic gets.
-fn copies(inner: &Inner, wanted: u16) -> Result<i16> {
+pub(super) fn copies(inner: &Inner, wanted: u16) -> Result<i16> {
     let nodes = inner.cluster.node_count();
     let copies = match (wanted, inner.cluster.config().replication_factor) {
         (0, Some(copies)) | (copies @ 1.., _) => usize::from(copies),

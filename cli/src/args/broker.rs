@@ -38,6 +38,22 @@ pub struct BrokerOptions {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "FLYMQ_LISTEN", default_value = "127.0.0.1:9092")]
     pub listen: SocketAddr,
+    /// Address and port for health and metrics over HTTP, such as 127.0.0.1:9644; HTTPS with --tls-cert
+    #[arg(long, env = "FLYMQ_HTTP_LISTEN", value_name = "ADDRESS")]
+    pub http_listen: Option<SocketAddr>,
+    /// Collector of OpenTelemetry to send traces and metrics to by OTLP over HTTP, such as
+    /// http://127.0.0.1:4318
+    #[cfg(feature = "otlp")]
+    #[arg(long, env = "FLYMQ_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+    /// File with headers for the collector, one NAME: VALUE a line
+    #[cfg(feature = "otlp")]
+    #[arg(long, env = "FLYMQ_OTLP_HEADERS_FILE", value_name = "FILE", requires = "otlp_endpoint")]
+    pub otlp_headers_file: Option<PathBuf>,
+    /// How often metrics are sent to the collector, in milliseconds
+    #[cfg(feature = "otlp")]
+    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(100..))]
+    pub otlp_metrics_interval_ms: u64,
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,

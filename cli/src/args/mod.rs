@@ -3,7 +3,9 @@
 mod access;
 mod bench;
 mod broker;
+mod capacity;
 mod certs;
+mod cluster;
 mod group;
 mod key;
 mod records;
@@ -16,7 +18,9 @@ use clap_complete::Shell;
 pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg, EngineArg};
+pub use capacity::CapacityOptions;
 pub use certs::{CertsCommand, DevCerts};
+pub use cluster::ClusterCommand;
 pub use group::GroupCommand;
 pub use key::{GenerateKey, KeyCommand, KeyOptions, OnUndecryptableArg};
 pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
@@ -40,6 +44,9 @@ pub struct Args {
     /// warn for broker, produce and consume, which may go on through trouble, and else error
     #[arg(long, global = true, env = "FLYMQ_LOG")]
     pub log: Option<String>,
+    /// How logs look on standard error
+    #[arg(long, global = true, env = "FLYMQ_LOG_FORMAT", default_value = "text")]
+    pub log_format: Format,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -81,7 +88,7 @@ pub enum Command {
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Ask whether a broker is there and answers
+    /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
         /// How long to wait for the answer, in milliseconds
         #[arg(long, default_value_t = 5_000)]
@@ -90,6 +97,11 @@ pub enum Command {
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// Show how the cluster is
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Work out what a deployment needs: disk, memory and network
+    Capacity(CapacityOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -113,6 +125,8 @@ impl Command {
             | Self::Key(_)
             | Self::Bench(_)
             | Self::Health { .. }
+            | Self::Cluster(_)
+            | Self::Capacity(_)
             | Self::Completions { .. } => "error",
         }
     }

@@ -80,3 +80,13 @@ pub fn check_or_bless(path: &str, expected: &Json) {
         expected.len()
     );
 }
+
+/// Compares a file of the repository with a text, or writes it if `BLESS` is set.
+pub fn check_or_bless_text(path: &str, expected: &str) {
+    let file = repository(path);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&file).unwrap();
+    assert!(found == expected, "{path} differs from the code: BLESS=1 writes it anew");
+}

@@ -5,6 +5,7 @@
 
 use flymq_protocol::ProtocolError;
 use kafka_protocol::messages::*;
+use kafka_protocol::protocol::buf::ByteBufMut;
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion};
 
 /// A request with its version and the type of its response.
@@ -15,6 +16,44 @@ pub trait Api: Encodable + HeaderVersion + Sync {
     const VERSION: i16;
     /// What it is answered with.
     type Response: Decodable + HeaderVersion + Send + 'static;
+
+    /// What Kafka is told that the sender calls itself, if it is not the gateway itself.
+    fn client_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A request in a client's name.
+pub struct AsClient<'a, R> {
+    pub request: R,
+    /// What the client calls itself; empty for nothing.
+    pub client_id: &'a str,
+}
+
+impl<R: Api> Api for AsClient<'_, R> {
+    const KEY: ApiKey = R::KEY;
+    const VERSION: i16 = R::VERSION;
+    type Response = R::Response;
+
+    fn client_id(&self) -> Option<&str> {
+        Some(self.client_id).filter(|id| !id.is_empty())
+    }
+}
+
+impl<R: Encodable> Encodable for AsClient<'_, R> {
+    fn encode<B: ByteBufMut>(&self, buf: &mut B, version: i16) -> anyhow::Result<()> {
+        self.request.encode(buf, version)
+    }
+
+    fn compute_size(&self, version: i16) -> anyhow::Result<usize> {
+        self.request.compute_size(version)
+    }
+}
+
+impl<R: HeaderVersion> HeaderVersion for AsClient<'_, R> {
+    fn header_version(version: i16) -> i16 {
+        R::header_version(version)
+    }
 }
 
 macro_rules! apis {
@@ -43,6 +82,18 @@ apis! {
     ListOffsets v 9: ListOffsetsRequest => ListOffsetsResponse;
     // Transaction protocol 2 (KIP-890).
     InitProducerId v 5: InitProducerIdRequest => InitProducerIdResponse;
+    EndTxn v 5: EndTxnRequest => EndTxnResponse;
+    TxnOffsetCommit v 5: TxnOffsetCommitRequest => TxnOffsetCommitResponse;
+    DescribeTransactions v 0: DescribeTransactionsRequest => DescribeTransactionsResponse;
+
+    // Groups that Kafka assigns the partitions of (KIP-848), with member ids of clients (KIP-1082).
+    ConsumerGroupHeartbeat v 1: ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse;
+    ConsumerGroupDescribe v 1: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse;
+    DescribeGroups v 5: DescribeGroupsRequest => DescribeGroupsResponse;
+    ListGroups v 5: ListGroupsRequest => ListGroupsResponse;
+    DeleteGroups v 2: DeleteGroupsRequest => DeleteGroupsResponse;
+    OffsetCommit v 9: OffsetCommitRequest => OffsetCommitResponse;
+    OffsetFetch v 9: OffsetFetchRequest => OffsetFetchResponse;
 
     CreateTopics v 7: CreateTopicsRequest => CreateTopicsResponse;
     DeleteTopics v 6: DeleteTopicsRequest => DeleteTopicsResponse;

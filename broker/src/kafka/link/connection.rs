@@ -171,11 +171,14 @@ impl Connection {
     }
 
     fn encode<R: Api>(&self, request: &R, correlation: i32) -> anyhow::Result<Bytes> {
+        let own = || self.client_id.clone();
+        let client_id =
+            request.client_id().map_or_else(own, |id| StrBytes::from_string(id.to_owned()));
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY as i16)
             .with_request_api_version(R::VERSION)
             .with_correlation_id(correlation)
-            .with_client_id(Some(self.client_id.clone()));
+            .with_client_id(Some(client_id));
         let version = R::header_version(R::VERSION);
         let size = header.compute_size(version)? + request.compute_size(R::VERSION)?;
         let mut frame = BytesMut::with_capacity(4 + size);

@@ -18,7 +18,7 @@ mod tls;
 
 use flymq_protocol::ProtocolError;
 
-pub use api::Api;
+pub use api::{Api, AsClient};
 pub use connection::Connection;
 pub use dial::Dialer;
 

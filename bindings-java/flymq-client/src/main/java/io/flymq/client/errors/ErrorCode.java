@@ -287,6 +287,13 @@ public enum ErrorCode {
     return retriable;
   }
 
+  private boolean isFatal() {
+    return switch (this) {
+      case PRODUCER_FENCED, INSTANCE_FENCED, CLOSED, PANIC -> true;
+      default -> false;
+    };
+  }
+
   /**
    * What to do about it.
    *
@@ -303,7 +310,7 @@ public enum ErrorCode {
    * @return the exception, of the class that stands for the code
    */
   public FlyMQException exception(String message) {
-    return exception(new ErrorDetails(code, name(), message, retriable, false, hint));
+    return exception(new ErrorDetails(code, name(), message, "", hint, retriable, false, isFatal()));
   }
 
   FlyMQException exception(ErrorDetails details) {

@@ -50,10 +50,10 @@ public class FlyMQClientMetrics implements MeterBinder {
 
   @Override
   public void bindTo(MeterRegistry registry) {
-    counter(registry, "messaging.client.sent.messages", "Records sent", m -> m.sentRecords());
+    counter(registry, "flymq.client.sent.records", "Records sent", m -> m.sentRecords());
     counter(
         registry,
-        "messaging.client.consumed.messages",
+        "flymq.client.consumed.records",
         "Records handed to the application",
         m -> m.consumedRecords());
     counter(registry, "flymq.client.requests", "Requests answered", m -> m.requests());
