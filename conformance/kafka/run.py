@@ -17,8 +17,7 @@ PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
 #: What runs, and what it is called. The tests of the Rust client have the cluster to themselves, one
 #: after the other, as their topics have the same names.
 SUITES = {
-    "log through two gateways": [*CARGO_TEST, "--test", "kafka_log"],
-    "groups, transactions and users through two gateways": [*CARGO_TEST, "--test", "kafka_groups"],
+    "two gateways": [*CARGO_TEST, "--test", "kafka_log", "--test", "kafka_groups"],
     "a gateway that is killed": [*CARGO_TEST, "--test", "gateways"],
     "the raw client": [*PYTEST, "conformance/client"],
     "Kafka's own clients": [*PYTEST, "conformance/kafka"],
