@@ -69,8 +69,23 @@ impl Budget {
         self.try_take(most.min(share).max(least))
     }
 
+    /// How many bytes there are in all.
+    pub fn total(&self) -> usize {
+        self.total * UNIT
+    }
+
+    /// How many bytes are taken.
+    pub fn in_use(&self) -> usize {
+        (self.total - self.units.available_permits().min(self.total)) * UNIT
+    }
+
+    /// How many tasks wait for room.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
     /// Whether someone waits for room that others hold.
     pub fn is_short(&self) -> bool {
-        self.waiting.load(Relaxed) > 0
+        self.waiting() > 0
     }
 }

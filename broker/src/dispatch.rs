@@ -1,14 +1,18 @@
 //! From a frame to the engine and back to a frame.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use flymq_protocol::frame::{self, EncodedFrame, Frame};
 use flymq_protocol::messages::*;
-use flymq_protocol::{ErrorCode, OpCode, ProtocolError};
+use flymq_protocol::{Blob, ErrorCode, OpCode, ProtocolError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::access::{self, Access, Guarded, SessionAccess};
 use crate::budget::Room;
 use crate::engine::{Client, Reply};
+use crate::metrics::Metrics;
 use crate::server::Shared;
 use crate::{Result, now_ms};
 
@@ -48,6 +52,7 @@ pub fn dispatch(
     let id = frame.id;
     let Some(op) = OpCode::from_u8(frame.opcode) else {
         return refuse(
+            shared,
             id,
             ProtocolError::new(
                 ErrorCode::UnknownOpcode,
@@ -57,6 +62,7 @@ pub fn dispatch(
     };
     if !state.greeted && op != OpCode::Hello {
         return refuse(
+            shared,
             id,
             ProtocolError::new(
                 ErrorCode::HelloRequired,
@@ -65,29 +71,31 @@ pub fn dispatch(
         );
     }
     if shared.is_stopping() && op != OpCode::Hello && op != OpCode::Ping {
-        return refuse(id, ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping"));
+        let error = ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping");
+        return refuse(shared, id, error);
     }
     if let Some(access) = &shared.access
         && let Err(error) = state.access.enter(access, op)
     {
-        return refuse(id, error);
+        return refuse(shared, id, error);
     }
+    let request = Arrived::now(shared, op, id);
     let engine = &shared.engine;
     macro_rules! guarded {
         ($operate:expr) => {
-            guarded(shared, state, frame, room, $operate)
+            guarded(shared, state, request, frame, room, $operate)
         };
     }
     match op {
-        OpCode::Hello => answer(frame, room, |request| hello(shared, state, request)),
-        OpCode::Auth => answer(frame, room, |request| auth(shared, state, request)),
-        OpCode::Ping => answer(frame, room, |PingRequest {}| {
+        OpCode::Hello => answer(request, frame, room, |request| hello(shared, state, request)),
+        OpCode::Auth => answer(request, frame, room, |request| auth(shared, state, request)),
+        OpCode::Ping => answer(request, frame, room, |PingRequest {}| {
             Reply::Ready(Ok(PingResponse { time_ms: now_ms() }))
         }),
-        OpCode::Whoami => answer(frame, room, |WhoamiRequest {}| whoami(shared, state)),
-        OpCode::Produce => guarded!(|request| engine.produce(request)),
-        OpCode::Consume => guarded!(|request| engine.consume(request)),
-        OpCode::Fetch => fetch(shared, state, frame),
+        OpCode::Whoami => answer(request, frame, room, |WhoamiRequest {}| whoami(shared, state)),
+        OpCode::Produce => guarded!(|request| produce(shared, request)),
+        OpCode::Consume => guarded!(|request| consume(shared, request)),
+        OpCode::Fetch => fetch(shared, state, request, frame),
         OpCode::ListOffsets => guarded!(|request| engine.list_offsets(request)),
         OpCode::InitProducer => guarded!(|request| engine.init_producer(request)),
         OpCode::CreateTopic => guarded!(|request| engine.create_topic(request)),
@@ -97,11 +105,17 @@ pub fn dispatch(
         OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
         OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
         OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
+        OpCode::ClusterStatus => {
+            guarded!(|ClusterStatusRequest {}| cluster_status(shared))
+        }
         OpCode::Subscribe => {
             let client = state.client.clone();
             guarded!(|request| engine.subscribe(request, client))
         }
-        OpCode::Heartbeat => guarded!(|request| engine.heartbeat(request)),
+        OpCode::Heartbeat => {
+            let client = state.client.clone();
+            guarded!(|request| engine.heartbeat(request, client))
+        }
         OpCode::Leave => guarded!(|request| engine.leave(request)),
         OpCode::Commit => guarded!(|request| engine.commit(request)),
         OpCode::Committed => guarded!(|request| engine.committed(request)),
@@ -120,7 +134,7 @@ pub fn dispatch(
         | OpCode::ListAcls
             if shared.access.is_none() =>
         {
-            refuse(id, not_offered(op))
+            refuse(shared, id, not_offered(op))
         }
         OpCode::UpsertUser => guarded!(|request| administer(shared, request, Access::upsert_user)),
         OpCode::DeleteUser => guarded!(|request| administer(shared, request, Access::delete_user)),
@@ -157,8 +171,32 @@ where
     }
 }
 
-/// An ERROR answer.
-pub fn refuse(id: u64, error: ProtocolError) -> Answer {
+/// A request of which it will be noted how it was answered.
+struct Arrived {
+    id: u64,
+    op: OpCode,
+    at: Instant,
+    metrics: Arc<Metrics>,
+}
+
+impl Arrived {
+    fn now(shared: &Shared, op: OpCode, id: u64) -> Self {
+        Self { id, op, at: Instant::now(), metrics: shared.metrics.clone() }
+    }
+
+    /// The answer's frame.
+    fn answer<R: Request>(&self, result: Result<R::Response>) -> EncodedFrame {
+        let encoded =
+            result.and_then(|response| frame::encode(R::OPCODE.response(), self.id, &response));
+        let error = encoded.as_ref().err().map(|error| error.code);
+        self.metrics.answered(self.op, self.at, error);
+        encoded.unwrap_or_else(|error| error_frame(self.id, &error))
+    }
+}
+
+/// An ERROR answer to what is not looked into.
+pub fn refuse(shared: &Shared, id: u64, error: ProtocolError) -> Answer {
+    shared.metrics.refused(error.code);
     Answer::Ready(Outgoing { frame: error_frame(id, &error), room: None })
 }
 
@@ -167,14 +205,9 @@ fn error_frame(id: u64, error: &ProtocolError) -> EncodedFrame {
     frame::encode_error(id, &error.to_reply()).unwrap_or(EncodedFrame { parts: Vec::new() })
 }
 
-fn encode<R: Request>(id: u64, result: Result<R::Response>) -> EncodedFrame {
-    result
-        .and_then(|response| frame::encode(R::OPCODE.response(), id, &response))
-        .unwrap_or_else(|error| error_frame(id, &error))
-}
-
 /// Answers a request that needs no permission.
 fn answer<R: Request>(
+    arrived: Arrived,
     frame: Frame,
     room: Option<Room>,
     operate: impl FnOnce(R) -> Reply<R::Response>,
@@ -182,20 +215,19 @@ fn answer<R: Request>(
 where
     R::Response: Send + 'static,
 {
-    let id = frame.id;
-    let request = match frame.decode() {
-        Ok(request) => request,
-        Err(error) => return refuse(id, error),
+    let reply = match frame.decode() {
+        Ok(request) => operate(request),
+        Err(error) => Reply::Ready(Err(error)),
     };
-    match operate(request) {
+    match reply {
         Reply::Ready(result) => {
-            Answer::Ready(Outgoing { frame: encode::<R>(id, result), room: None })
+            Answer::Ready(Outgoing { frame: arrived.answer::<R>(result), room: None })
         }
         Reply::Later(future) => Answer::Later(
             async move {
                 let result = future.await;
                 drop(room);
-                Outgoing { frame: encode::<R>(id, result), room: None }
+                Outgoing { frame: arrived.answer::<R>(result), room: None }
             }
             .boxed(),
         ),
@@ -206,6 +238,7 @@ where
 fn guarded<R: Guarded>(
     shared: &Shared,
     state: &mut SessionState,
+    arrived: Arrived,
     frame: Frame,
     room: Option<Room>,
     operate: impl FnOnce(R) -> Reply<R::Response>,
@@ -213,7 +246,7 @@ fn guarded<R: Guarded>(
 where
     R::Response: Send + 'static,
 {
-    answer(frame, room, |mut request: R| {
+    answer(arrived, frame, room, |mut request: R| {
         let checked = match state.access.check(shared.access.as_ref(), &mut request) {
             Ok(checked) => checked,
             Err(error) => return Reply::Ready(Err(error)),
@@ -228,26 +261,81 @@ where
 }
 
 /// As [`guarded`], for an answer that keeps its room in the budget until it is sent.
-fn fetch(shared: &Shared, state: &mut SessionState, frame: Frame) -> Answer {
-    let id = frame.id;
+fn fetch(shared: &Shared, state: &mut SessionState, arrived: Arrived, frame: Frame) -> Answer {
     let request = frame.decode().and_then(|mut request: FetchRequest| {
         let checked = state.access.check(shared.access.as_ref(), &mut request)?;
         Ok((request, checked))
     });
     let (request, checked) = match request {
         Ok(checked) => checked,
-        Err(error) => return refuse(id, error),
-    };
-    let finish = move |result: Result<crate::engine::Fetched>| match result {
-        Ok(fetched) => {
-            let response = checked.finish(fetched.response);
-            Outgoing { frame: encode::<FetchRequest>(id, Ok(response)), room: fetched.room }
+        Err(error) => {
+            let frame = arrived.answer::<FetchRequest>(Err(error));
+            return Answer::Ready(Outgoing { frame, room: None });
         }
-        Err(error) => Outgoing { frame: error_frame(id, &error), room: None },
+    };
+    let finish = move |result: Result<crate::engine::Fetched>| {
+        let (result, room) = match result {
+            Ok(fetched) => (Ok(checked.finish(fetched.response)), fetched.room),
+            Err(error) => (Err(error), None),
+        };
+        for topic in result.iter().flat_map(|response| &response.topics) {
+            let batches = topic.partitions.iter().flat_map(|partition| &partition.batches);
+            let (records, bytes) = batches.fold((0, 0), |(records, bytes), batch| {
+                (records + u64::from(batch.count), bytes + batch.records.len())
+            });
+            if records > 0 {
+                arrived.metrics.topics.consumed(&topic.topic, records, bytes);
+            }
+        }
+        Outgoing { frame: arrived.answer::<FetchRequest>(result), room }
     };
     match shared.engine.fetch(request) {
         Reply::Ready(result) => Answer::Ready(finish(result)),
         Reply::Later(future) => Answer::Later(future.map(finish).boxed()),
+    }
+}
+
+/// Stores a batch and counts what was stored.
+fn produce(shared: &Shared, request: ProduceRequest) -> Reply<ProduceResponse> {
+    let metrics = shared.metrics.clone();
+    let topic = request.topic.clone();
+    let (records, bytes) = (request.batch.count.into(), request.batch.records.len());
+    #[cfg(feature = "otlp")]
+    let storing = shared.otlp.as_ref().and_then(|otlp| otlp.storing(&request));
+    noted(shared.engine.produce(request), move |result| {
+        if result.as_ref().is_ok_and(|response| !response.duplicate) {
+            metrics.topics.produced(&topic, records, bytes);
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(storing) = storing {
+            storing.end(result);
+        }
+    })
+}
+
+/// Reads a record and counts it.
+fn consume(shared: &Shared, request: ConsumeRequest) -> Reply<ConsumeResponse> {
+    let metrics = shared.metrics.clone();
+    let topic = request.topic.clone();
+    noted(shared.engine.consume(request), move |result| {
+        if let Ok(ConsumeResponse { record: Some(record), .. }) = result {
+            let length = |blob: &Option<Blob>| blob.as_ref().map_or(0, |blob| blob.len());
+            metrics.topics.consumed(&topic, 1, length(&record.key) + length(&record.value));
+        }
+    })
+}
+
+/// Has `note` see the answer.
+fn noted<T: Send + 'static>(
+    reply: Reply<T>,
+    note: impl FnOnce(&Result<T>) + Send + 'static,
+) -> Reply<T> {
+    match reply {
+        Reply::Ready(result) => {
+            note(&result);
+            Reply::Ready(result)
+        }
+        Reply::Later(future) => Reply::Later(future.inspect(note).boxed()),
     }
 }
 
@@ -324,14 +412,25 @@ fn metadata(shared: &Shared, request: MetadataRequest) -> Reply<MetadataResponse
             format!("{} topics exceed the limit of {MAX_NAMED}", request.topics.len()),
         )));
     }
-    let brokers =
-        vec![BrokerInfo { id: 0, host: shared.advertised_host(), port: shared.local_addr.port() }];
+    let brokers = shared.brokers();
     match shared.engine.metadata(request) {
         Reply::Ready(result) => {
             Reply::Ready(result.map(|topics| MetadataResponse { brokers, topics }))
         }
         Reply::Later(future) => Reply::Later(
             async move { Ok(MetadataResponse { brokers, topics: future.await? }) }.boxed(),
+        ),
+    }
+}
+
+fn cluster_status(shared: &Shared) -> Reply<ClusterStatusResponse> {
+    let brokers = shared.brokers();
+    match shared.engine.cluster_status() {
+        Reply::Ready(result) => {
+            Reply::Ready(result.map(|status| ClusterStatusResponse { brokers, ..status }))
+        }
+        Reply::Later(future) => Reply::Later(
+            async move { Ok(ClusterStatusResponse { brokers, ..future.await? }) }.boxed(),
         ),
     }
 }

@@ -1,11 +1,14 @@
 //! What a storage engine must do. Sessions call it; it knows nothing of connections.
 
+pub mod stats;
+
 use flymq_protocol::messages::*;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::Result;
 use crate::budget::Room;
+use stats::{EngineStats, Health};
 
 /// An engine's answer: at hand, or yet to come.
 ///
@@ -94,10 +97,19 @@ pub trait Engine: Send + Sync + 'static {
     /// Changes a topic's configuration.
     fn alter_topic(&self, request: AlterTopicRequest) -> Reply<AlterTopicResponse>;
 
+    /// How the cluster is. The session adds the brokers.
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse>;
+    /// Makes a broker that takes connections known to all others of its cluster.
+    fn announce(&self, _broker: BrokerInfo) {}
+    /// The brokers that are alive, by id; none where there is but the one that is asked.
+    fn brokers(&self) -> Vec<BrokerInfo> {
+        Vec::new()
+    }
+
     /// Joins a group, or changes a member's subscription.
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse>;
     /// Keeps a membership alive.
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse>;
+    fn heartbeat(&self, request: HeartbeatRequest, client: Client) -> Reply<HeartbeatResponse>;
     /// Leaves a group.
     fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse>;
     /// Stores a group's offsets.
@@ -120,8 +132,21 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes a group's offsets part of a transaction.
     fn txn_offsets(&self, request: TxnOffsetsRequest) -> Reply<TxnOffsetsResponse>;
 
+    /// Whether it can do its work.
+    fn health(&self) -> Reply<Health> {
+        Reply::Ready(Ok(Health::Ok))
+    }
+    /// Its figures, for metrics.
+    fn stats(&self) -> Reply<EngineStats> {
+        Reply::Ready(Ok(EngineStats::default()))
+    }
+
     /// Has fetches that wait answered now, and from now on at once.
     fn stop_waiting(&self);
+
+    /// Stops working without waiting for anything. What was acknowledged is as durable as it was
+    /// promised to be.
+    fn stop(&self);
 
     /// Brings everything to the disk. Called once, after the last request.
     fn close(&self) -> BoxFuture<'static, ()>;

@@ -23,6 +23,7 @@ use crate::access::{Peer, SessionAccess};
 use crate::budget::Room;
 use crate::dispatch::{Answer, Outgoing, SessionState, dispatch, refuse};
 use crate::engine::Client;
+use crate::metrics::Connection;
 use crate::server::Shared;
 use crate::tls::{self, PeerIdentity};
 use crate::transport::{Transport, linger};
@@ -56,6 +57,7 @@ pub struct Session {
     pending: FuturesUnordered<BoxFuture<'static, Outgoing>>,
     /// By when HELLO and AUTH, or the rest of a frame, must have come.
     deadline: Option<Instant>,
+    counted: Connection,
 }
 
 /// What is to be done with the input next.
@@ -81,6 +83,7 @@ impl Session {
             certificate: peer.map(|peer| peer.subject),
             binding: stream.binding(),
         };
+        let counted = shared.metrics.connection(peer.encrypted);
         Self {
             stream,
             state: SessionState {
@@ -94,6 +97,7 @@ impl Session {
             held: Vec::new(),
             pending: FuturesUnordered::new(),
             deadline: Some(Instant::now() + shared.config.io_timeout),
+            counted,
             shared,
         }
     }
@@ -118,7 +122,7 @@ impl Session {
                     }
                 }
                 Ok(Step::Malformed(id, error)) => {
-                    if self.take(refuse(id, error)).await? {
+                    if self.take(refuse(&self.shared, id, error)).await? {
                         continue;
                     }
                 }
@@ -137,7 +141,7 @@ impl Session {
                         tracing::info!("a client wants TLS, which this broker is not set up for");
                         self.output.push_back(Bytes::from_static(tls::NO_TLS_HERE));
                     } else {
-                        self.take(refuse(0, error)).await?;
+                        self.take(refuse(&self.shared, 0, error)).await?;
                     }
                     self.flush().await?;
                     linger(&mut self.stream).await;
@@ -145,11 +149,14 @@ impl Session {
                 }
             }
             self.flush().await?;
+            if !self.counted.is_open() && self.is_admitted() {
+                self.counted.open();
+            }
             if *stopping.borrow() && self.pending.is_empty() {
                 // Whatever is on its way here has not been begun with, and this tells the client so.
                 let stopping =
                     ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping");
-                self.take(refuse(0, stopping)).await?;
+                self.take(refuse(&self.shared, 0, stopping)).await?;
                 self.flush().await?;
                 linger(&mut self.stream).await;
                 return Ok(());

@@ -10,7 +10,8 @@
 //! | `access` | `flymq user`, `flymq acl`, `flymq whoami` |
 //! | `certs` | `flymq certs` |
 //! | `key` | `flymq key`, and which keys commands use |
-//! | `health` | `flymq health` |
+//! | `health`, `readiness` | `flymq health`: by the protocol, and over HTTP |
+//! | `capacity` | `flymq capacity` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
 //! | `output`, `failure` | standard output that may close early; errors as people read them |
@@ -23,6 +24,7 @@ mod access;
 pub mod args;
 mod bench;
 mod broker;
+mod capacity;
 mod certs;
 mod consume;
 mod failure;
@@ -37,6 +39,7 @@ mod output;
 mod produce;
 mod progress;
 mod reader;
+mod readiness;
 mod session;
 mod topic;
 
@@ -45,7 +48,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command};
+use args::{Args, Command, Format};
 use output::Output;
 
 /// Runs the command with the given arguments, the program's name first, and returns its exit code:
@@ -59,10 +62,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    init_logging(args.log.as_deref().unwrap_or(args.command.default_log()));
+    init_logging(args.log.as_deref().unwrap_or(args.command.default_log()), args.log_format);
     let server = args.server;
     let result = match args.command {
-        Command::Broker(options) => broker::run(options, &server),
+        Command::Broker(options) => broker::run(*options, &server),
         Command::Produce(options) => produce::run(&server, options),
         Command::Consume(options) => consume::run(&server, options),
         Command::Topic(command) => topic::run(&server, command),
@@ -73,7 +76,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Certs(command) => certs::run(command),
         Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&server, command),
-        Command::Health { timeout_ms, format } => health::run(&server, timeout_ms, format),
+        Command::Health { http: Some(url), timeout_ms, format } => {
+            readiness::run(&server, &url, timeout_ms, format)
+        }
+        Command::Health { http: None, timeout_ms, format } => {
+            health::run(&server, timeout_ms, format)
+        }
+        Command::Capacity(options) => capacity::run(&options),
         Command::Completions { shell } => completions(shell),
     };
     match result {
@@ -90,13 +99,13 @@ fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
     out.flush()
 }
 
-fn init_logging(filter: &str) {
+fn init_logging(filter: &str, format: Format) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Within a host program there may be a subscriber already; it stays.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .try_init();
+    let _ = match format {
+        Format::Text => logs.with_target(false).try_init(),
+        Format::Json => logs.json().flatten_event(true).try_init(),
+    };
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use flymq_protocol::OpCode;
 use hdrhistogram::Histogram;
@@ -120,8 +120,8 @@ pub struct EndpointMetrics {
     pub failures: u64,
     /// What went wrong last, if anything has.
     pub last_error: Option<String>,
-    /// When that was.
-    pub last_error_at: Option<SystemTime>,
+    /// When that was, in milliseconds since 1970.
+    pub last_error_at: Option<i64>,
 }
 
 /// Whether an address is used: the state of its circuit breaker.

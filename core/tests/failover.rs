@@ -506,3 +506,91 @@ async fn clients_do_not_all_turn_to_the_same_address() {
     }
     assert!(doors.iter().all(|door| door.accepted() > 0));
 }
+
+/// What every library's tests do with conformance/failover.
+struct Scenario {
+    folder: tempfile::TempDir,
+    addresses: [SocketAddr; 2],
+    brokers: [Option<Broker>; 2],
+    client: Option<Client>,
+}
+
+impl Scenario {
+    async fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            addresses: [vacant().await, vacant().await],
+            brokers: [None, None],
+            client: None,
+        }
+    }
+
+    async fn step(&mut self, step: &serde_json::Value) -> Result<()> {
+        let number = |name: &serde_json::Value| usize::from(name == "b");
+        let broker = number(&step["broker"]);
+        let address = self.addresses[broker];
+        match step["do"].as_str().unwrap() {
+            "start" => {
+                let dir = self.folder.path().join(broker.to_string());
+                self.brokers[broker] = Some(broker_in(&dir, address).await);
+                let topic = NewTopic::new("t").if_not_exists();
+                Client::connect(&address.to_string()).await?.create_topic(topic).await?;
+            }
+            "stop" => self.brokers[broker].take().unwrap().shutdown().await,
+            "connect" => {
+                let brokers = step["brokers"].as_array().unwrap().iter();
+                let addresses: Vec<_> = brokers.map(|b| self.addresses[number(b)]).collect();
+                let config = Config {
+                    request_timeout: Duration::from_secs(3),
+                    backoff_max: Duration::from_millis(200),
+                    ..several(&addresses)
+                };
+                self.client = Some(Client::with_config(config).await?);
+            }
+            "ping" => drop(self.client().ping().await?),
+            "produce" => {
+                let record = Record::new(step["value"].as_str().unwrap().to_owned());
+                self.client().produce("t", record).await?;
+            }
+            "stored" => {
+                let reader = Client::connect(&address.to_string()).await?;
+                let values = contents(&reader, "t", Isolation::ReadCommitted).await;
+                assert_eq!(step["values"], serde_json::json!(values), "{step}");
+            }
+            "circuit" => {
+                let works = || circuit(self.client(), address) == Some(Circuit::Closed);
+                until(&step.to_string(), || step["works"] == works()).await;
+            }
+            "failovers" => assert_eq!(step["count"], self.client().metrics().failovers, "{step}"),
+            other => panic!("there is no step {other}"),
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> &Client {
+        self.client.as_ref().unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scenarios_of_all_libraries() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/failover/scenarios.json");
+    let scenarios: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    for scenario in scenarios.as_array().unwrap() {
+        let name = &scenario["name"];
+        let mut world = Scenario::new().await;
+        for step in scenario["steps"].as_array().unwrap() {
+            match (world.step(step).await, step.get("error")) {
+                (outcome, None) => outcome.unwrap_or_else(|error| panic!("{name}: {error}")),
+                (Ok(()), Some(_)) => panic!("{name}: {step} succeeded"),
+                (Err(error), Some(expected)) => {
+                    assert_eq!(expected, error.name(), "{name}: {error}");
+                    let named =
+                        |address: &SocketAddr| error.message().contains(&address.to_string());
+                    assert!(world.addresses.iter().all(named), "{name}: {error}");
+                }
+            }
+        }
+    }
+}

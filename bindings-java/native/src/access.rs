@@ -101,9 +101,10 @@ pub fn remove_acls(handle: u64, args: &mut Args) -> Result<Job> {
 pub fn list_acls(handle: u64, args: &mut Args) -> Result<Job> {
     let this = handles::get::<Connected>(handle)?;
     let filter = filter(args)?;
-    Ok(Job::new(&this.host.clone(), async move {
-        Ok(write_acls(&this.client.acls(filter).await?))
-    }))
+    Ok(Job::new(
+        &this.host.clone(),
+        async move { Ok(write_acls(&this.client.acls(filter).await?)) },
+    ))
 }
 
 pub fn whoami(handle: u64, _: &mut Args) -> Result<Job> {

@@ -243,6 +243,16 @@ pub fn metrics(handle: u64, _: &mut Args) -> Result<Job> {
                 out.u64(latency.as_micros() as u64);
             });
         });
+        out.u64(metrics.connections_opened).u64(metrics.connections_failed);
+        out.u64(metrics.connections_lost).u64(metrics.reconnects);
+        out.u64(metrics.failovers).u64(metrics.metadata_refreshes);
+        out.list(&metrics.endpoints, |out, endpoint| {
+            out.text(&endpoint.name).text(&endpoint.address);
+            out.flag(endpoint.learnt).flag(endpoint.in_use);
+            out.text(endpoint.circuit.name()).u64(endpoint.failures);
+            out.optional_text(endpoint.last_error.as_deref());
+            out.optional_i64(endpoint.last_error_at);
+        });
         Ok(out)
     }))
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use flymq_core::{
-    Error, ErrorCode, Event, GroupOffsets, Message, Rebalance, Result, SharedConsumer,
-    StartOffset, TopicPartition,
+    Error, ErrorCode, Event, GroupOffsets, Message, Rebalance, Result, SharedConsumer, StartOffset,
+    TopicPartition,
 };
 use tokio::sync::Notify;
 

@@ -1,6 +1,8 @@
 //! AUTH: from a connection to a user.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use flymq_auth::scram::{self, ClientFirst};
 use flymq_auth::{AuthError, Keys, Password, Verifier, plain};
@@ -210,7 +212,11 @@ impl Step {
 
     /// Waits until the attempt may be checked.
     async fn wait(&self, user: &str) -> Result<()> {
-        match self.access.throttle.wait(std::time::Instant::now(), self.peer.address, user) {
+        let wait = self.access.throttle.wait(std::time::Instant::now(), self.peer.address, user);
+        if wait != Some(Duration::ZERO) {
+            self.access.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+        match wait {
             Some(wait) => {
                 tokio::time::sleep(wait).await;
                 Ok(())

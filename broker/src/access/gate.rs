@@ -50,6 +50,7 @@ pub fn gate(op: OpCode) -> Gate {
         OpCode::AddPartitions => all(&[Need(Topic, Alter)]),
         OpCode::DescribeTopic => all(&[Need(Topic, Describe)]),
         OpCode::AlterTopic => all(&[Need(Topic, Alter)]),
+        OpCode::ClusterStatus => all(&[Need(Cluster, Describe)]),
         OpCode::Subscribe => all(&[Need(Group, Read), Need(Topic, Read)]),
         OpCode::Commit => each(&[Need(Group, Read)], Topic, Read),
         OpCode::Heartbeat => all(&[Need(Group, Read)]),

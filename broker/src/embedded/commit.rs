@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
 use flymq_protocol::{ErrorCode, ProtocolError};
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::store::{Store, failed};
 use crate::engine::Reply;
+use crate::metrics::EngineMetrics;
 use crate::{Durability, Result, now_ms};
 
 /// How many bytes of records one commit takes at most.
@@ -47,6 +49,7 @@ pub trait Change: Send {
 pub struct Committer {
     store: Arc<Store>,
     durability: Durability,
+    metrics: EngineMetrics,
     /// Held while a group is staged, committed and finished.
     order: Mutex<()>,
     queue: Mutex<Vec<Box<dyn Change>>>,
@@ -59,10 +62,11 @@ pub struct Committer {
 }
 
 impl Committer {
-    pub fn new(store: Arc<Store>, durability: Durability) -> Self {
+    pub fn new(store: Arc<Store>, durability: Durability, metrics: EngineMetrics) -> Self {
         Self {
             store,
             durability,
+            metrics,
             order: Mutex::new(()),
             queue: Mutex::new(Vec::new()),
             arrived: Condvar::new(),
@@ -184,6 +188,14 @@ impl Committer {
         self.arrived.notify_all();
     }
 
+    /// What keeps changes from being made, if anything does.
+    pub fn fault(&self) -> Option<&'static str> {
+        if self.failed.load(Ordering::Acquire) {
+            return Some("a write to the log has failed; all others are refused until a restart");
+        }
+        self.closed.load(Ordering::Acquire).then_some("the storage is closed")
+    }
+
     /// Runs `change` while no commit is under way, to replace a topic's active segment for instance.
     pub fn between_commits<T>(&self, change: impl FnOnce() -> T) -> T {
         let _order = lock(&self.order);
@@ -205,6 +217,7 @@ impl Committer {
         let batch = self.store.db.batch().durability(Some(mode));
         let mut commit = Commit { store: &self.store, batch, now };
         changes.iter_mut().for_each(|change| change.stage(&mut commit));
+        let began = Instant::now();
         let committed = commit.batch.commit().map_err(|error| {
             // The store refuses everything from here on, since it cannot know what is on the disk.
             // What was staged in memory is never published.
@@ -212,6 +225,8 @@ impl Committer {
             tracing::error!(%error, "cannot write to the log; refusing all writes until restart");
             failed("cannot write to the log", error)
         });
+        self.metrics.commit.observe(began.elapsed().as_secs_f64());
+        self.metrics.changes.inc_by(changes.len() as u64);
         changes.iter_mut().for_each(|change| change.finish(now, committed.clone()));
     }
 }

@@ -16,6 +16,7 @@
 //! | `offsets` | groups' stored offsets |
 //! | `admin` | topics |
 //! | `upkeep`, `space` | retention, memory, free disk |
+//! | `stats` | health, and figures for metrics |
 
 mod admin;
 mod append;
@@ -31,6 +32,7 @@ mod producers;
 mod read;
 mod segment;
 mod space;
+mod stats;
 mod store;
 mod tally;
 mod topics;
@@ -49,7 +51,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::budget::Budget;
+use crate::engine::stats::{EngineStats, Health};
 use crate::engine::{Client, Engine, Fetched, Reply};
+use crate::metrics::EngineMetrics;
 use crate::{Config, Result};
 use append::Append;
 use commit::Committer;
@@ -84,13 +88,14 @@ struct Inner {
     transactions: Arc<Transactions>,
     cluster_id: String,
     max_partitions: u32,
+    metrics: EngineMetrics,
     write_buffer_bytes: u64,
     closing: AtomicBool,
 }
 
 impl EmbeddedEngine {
     /// Opens or creates the data folder and starts the engine's threads.
-    pub(crate) fn open(config: &Config, budget: Budget) -> Result<Self> {
+    pub(crate) fn open(config: &Config, budget: Budget, metrics: EngineMetrics) -> Result<Self> {
         let store = Arc::new(Store::open(&config.data_dir)?);
         let topics = Topics::load(&store)?;
         let offsets = Arc::new(Offsets::load(&store, &topics)?);
@@ -109,7 +114,7 @@ impl EmbeddedEngine {
         let transactions = Transactions::load(&store, &topics, &producer_ids, offsets.clone())?;
         let nudge = Arc::new(Nudge::default());
         let inner = Arc::new(Inner {
-            committer: Committer::new(store.clone(), config.durability),
+            committer: Committer::new(store.clone(), config.durability, metrics.clone()),
             store,
             topics,
             offsets,
@@ -122,6 +127,7 @@ impl EmbeddedEngine {
             transactions: Arc::new(transactions),
             cluster_id,
             max_partitions: config.max_partitions,
+            metrics,
             write_buffer_bytes: config.write_buffer_bytes,
             closing: AtomicBool::new(false),
         });
@@ -151,13 +157,6 @@ impl EmbeddedEngine {
             partition.skip_to(writer.next);
         });
         Ok(())
-    }
-
-    /// Stops the engine's threads without waiting for them. What was acknowledged is as durable as it
-    /// was promised to be.
-    pub(crate) fn stop(&self) {
-        self.stop_waiting();
-        self.inner.committer.close();
     }
 
     fn admin<Q, A>(&self, request: Q, operate: fn(&Inner, Q) -> Result<A>) -> Reply<A>
@@ -283,11 +282,15 @@ impl Engine for EmbeddedEngine {
         self.admin(request, admin::alter_topic)
     }
 
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
+        Reply::Ready(Ok(admin::cluster_status(&self.inner)))
+    }
+
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
         membership::subscribe(&self.inner, request, client)
     }
 
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
+    fn heartbeat(&self, request: HeartbeatRequest, _client: Client) -> Reply<HeartbeatResponse> {
         membership::heartbeat(&self.inner, request)
     }
 
@@ -331,6 +334,15 @@ impl Engine for EmbeddedEngine {
         Reply::Ready(transactions::offsets(&self.inner, request))
     }
 
+    fn health(&self) -> Reply<Health> {
+        Reply::Ready(Ok(stats::health(&self.inner)))
+    }
+
+    fn stats(&self) -> Reply<EngineStats> {
+        let inner = self.inner.clone();
+        Reply::blocking(move || Ok(stats::stats(&inner)))
+    }
+
     fn stop_waiting(&self) {
         self.inner.closing.store(true, Ordering::Release);
         self.inner.nudge.call();
@@ -339,6 +351,11 @@ impl Engine for EmbeddedEngine {
         for topic in self.inner.topics.all() {
             topic.partitions().iter().for_each(|p| p.wake());
         }
+    }
+
+    fn stop(&self) {
+        self.stop_waiting();
+        self.inner.committer.close();
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {

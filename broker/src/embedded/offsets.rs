@@ -244,6 +244,13 @@ impl Offsets {
             .collect()
     }
 
+    /// A group's stored offsets by topic id and partition.
+    pub fn stored(&self, group: &str) -> Vec<(Place, i64)> {
+        let state = self.lock();
+        let slots = state.groups.get(group).into_iter().flatten();
+        slots.filter_map(|(&place, slot)| Some((place, slot.stored.as_ref()?.offset))).collect()
+    }
+
     /// Whether a group has offsets stored, or held by a transaction.
     pub fn has(&self, group: &str) -> bool {
         self.lock().groups.get(group).is_some_and(|slots| slots.values().any(|s| !s.is_vacant()))

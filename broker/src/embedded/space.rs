@@ -50,14 +50,19 @@ impl DiskSpace {
         if self.short.load(Relaxed) {
             return Err(ProtocolError::new(
                 ErrorCode::StorageFull,
-                format!(
-                    "the disk of {} has less than {} MiB left; reading goes on",
-                    self.path.display(),
-                    self.min_free >> 20
-                ),
+                format!("{}; reading goes on", self.shortage()),
             ));
         }
         Ok(())
+    }
+
+    /// What is said while writes are refused.
+    pub fn shortage(&self) -> String {
+        format!(
+            "the disk of {} has less than {} MiB left",
+            self.path.display(),
+            self.min_free >> 20
+        )
     }
 
     /// Whether writes are refused for lack of space. Looks at the disk.
@@ -66,10 +71,17 @@ impl DiskSpace {
         self.short.load(Relaxed)
     }
 
+    /// Bytes that are free, and the disk's size; nothing if the file system cannot be asked.
+    pub fn free_of(&self) -> Option<(u64, u64)> {
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Some((bytes(stat.f_bavail), bytes(stat.f_blocks)))
+    }
+
     fn look(&self) {
         // If the file system cannot be asked, the writes themselves will tell.
-        let Ok(stat) = rustix::fs::statvfs(&self.path) else { return };
-        let short = stat.f_bavail.saturating_mul(stat.f_frsize) < self.min_free;
+        let Some((free, _)) = self.free_of() else { return };
+        let short = free < self.min_free;
         if short != self.short.swap(short, Relaxed) {
             if short {
                 tracing::warn!(path = %self.path.display(), "the disk is full: refusing writes");

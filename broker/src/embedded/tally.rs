@@ -67,7 +67,7 @@ fn bytes_at_hand<'a>(wanted: u64, targets: impl Iterator<Item = &'a Target>) -> 
 }
 
 /// Shows `visit` the batches from an offset on, until it has seen enough.
-fn scan(
+pub fn scan(
     topic: &Topic,
     partition: &Partition,
     offset: u64,

@@ -151,6 +151,8 @@ fn drop_before(inner: &Inner, topic: &Topic, number: u64) -> Result<()> {
     }
     for segment in topic.take_before(number) {
         tracing::info!(topic = topic.name, segment = segment.number, "retention drops a segment");
+        inner.metrics.dropped_segments.inc();
+        inner.metrics.dropped_bytes.inc_by(segment.bytes());
         inner.store.drop_segment(segment.keyspace.clone())?;
     }
     Ok(())

@@ -24,6 +24,11 @@ impl Group {
         GroupSummary { group: group.to_owned(), state: self.state().to_owned(), members }
     }
 
+    /// How often it was decided anew who should hold what.
+    pub fn rebalances(&self) -> u64 {
+        u64::try_from(self.generation).unwrap_or(0)
+    }
+
     pub fn describe(&self) -> DescribeGroupResponse {
         let member = |(id, member): (&Arc<str>, &Member)| GroupMember {
             member_id: id.to_string(),

@@ -119,6 +119,11 @@ impl Tls {
         }
     }
 
+    /// Secures a connection that is for HTTP.
+    pub async fn secure_http(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        TlsAcceptor::from(self.active.load_full().http.clone()).accept(stream).await
+    }
+
     /// Takes renewed files up until the broker stops. Connections stay as they are.
     pub async fn keep_fresh(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
         loop {

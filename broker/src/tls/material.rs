@@ -28,6 +28,8 @@ pub struct Material {
 /// What connections are secured with.
 pub struct Active {
     pub server: Arc<ServerConfig>,
+    /// The same for HTTP, where those who watch the broker show no certificate.
+    pub http: Arc<ServerConfig>,
     /// Checks clients' certificates, if they may show any.
     pub verifier: Option<Arc<dyn ClientCertVerifier>>,
 }
@@ -57,19 +59,26 @@ impl Material {
             .map_err(|e| invalid(format!("the TLS key is no unencrypted key in PEM form: {e}")))?;
         warn_of_validity(&chain[0]);
         let verifier = self.verifier(config, &provider)?;
-        let builder = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions(config.min_version))
-            .map_err(|e| invalid(format!("TLS cannot be set up: {e}")))?;
-        let builder = match &verifier {
-            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
-            None => builder.with_no_client_auth(),
+        let server = |verifier: Option<&Arc<dyn ClientCertVerifier>>| {
+            let builder = ServerConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(versions(config.min_version))
+                .map_err(|e| invalid(format!("TLS cannot be set up: {e}")))?;
+            let builder = match verifier {
+                Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
+                None => builder.with_no_client_auth(),
+            };
+            let mut server =
+                builder.with_single_cert(chain.clone(), key.clone_key()).map_err(|e| {
+                    invalid(format!("the TLS certificate and key cannot be used together: {e}"))
+                })?;
+            server.ticketer = aws_lc_rs::Ticketer::new()
+                .map_err(|e| invalid(format!("TLS cannot be set up: {e}")))?;
+            Ok::<_, ProtocolError>(server)
         };
-        let mut server = builder.with_single_cert(chain, key).map_err(|e| {
-            invalid(format!("the TLS certificate and key cannot be used together: {e}"))
-        })?;
-        server.ticketer = aws_lc_rs::Ticketer::new()
-            .map_err(|e| invalid(format!("TLS cannot be set up: {e}")))?;
-        Ok(Active { server: Arc::new(server), verifier })
+        let mut http = server(None)?;
+        http.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let server = Arc::new(server(verifier.as_ref())?);
+        Ok(Active { server, http: Arc::new(http), verifier })
     }
 
     fn verifier(

@@ -3,6 +3,7 @@
 mod access;
 mod bench;
 mod broker;
+mod capacity;
 mod certs;
 mod group;
 mod key;
@@ -15,7 +16,8 @@ use clap_complete::Shell;
 
 pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
-pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
+pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg, EngineArg};
+pub use capacity::CapacityOptions;
 pub use certs::{CertsCommand, DevCerts};
 pub use group::GroupCommand;
 pub use key::{GenerateKey, KeyCommand, KeyOptions, OnUndecryptableArg};
@@ -40,6 +42,9 @@ pub struct Args {
     /// warn for broker, produce and consume, which may go on through trouble, and else error
     #[arg(long, global = true, env = "FLYMQ_LOG")]
     pub log: Option<String>,
+    /// How logs look on standard error
+    #[arg(long, global = true, env = "FLYMQ_LOG_FORMAT", default_value = "text")]
+    pub log_format: Format,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -49,7 +54,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
-    Broker(BrokerOptions),
+    Broker(Box<BrokerOptions>),
     /// Store lines of standard input or of a file as records
     Produce(ProduceOptions),
     /// Print the records of a topic
@@ -83,6 +88,10 @@ pub enum Command {
     Bench(BenchCommand),
     /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
+        /// Ask for /health/ready there instead, such as http://127.0.0.1:9644: it takes no user, and
+        /// tells the broker's own state from its engine's
+        #[arg(long, env = "FLYMQ_HEALTH_URL", value_name = "URL")]
+        http: Option<String>,
         /// How long to wait for the answer, in milliseconds
         #[arg(long, default_value_t = 5_000)]
         timeout_ms: u64,
@@ -90,6 +99,8 @@ pub enum Command {
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// Work out what a deployment needs: disk, memory and network
+    Capacity(CapacityOptions),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -113,6 +124,7 @@ impl Command {
             | Self::Key(_)
             | Self::Bench(_)
             | Self::Health { .. }
+            | Self::Capacity(_)
             | Self::Completions { .. } => "error",
         }
     }

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use flymq_protocol::ErrorCode;
 use tokio::time::Instant;
 
 use super::attempts::Failures;
-use crate::clock::after;
+use crate::clock::{after, now_ms};
 use crate::error::Error;
 use crate::metrics::{Circuit, EndpointMetrics};
 
@@ -44,7 +44,8 @@ struct Health {
     slow: bool,
     /// Somebody finds out in the background whether it works again.
     probing: bool,
-    last: Option<(Error, SystemTime)>,
+    /// What went wrong last, and when.
+    last: Option<(Error, i64)>,
 }
 
 impl fmt::Display for Endpoint {
@@ -84,7 +85,7 @@ impl Endpoint {
         *health = Health {
             failures: health.failures.saturating_add(1),
             open_until: Some(after(pause)),
-            last: Some((error.clone(), SystemTime::now())),
+            last: Some((error.clone(), now_ms())),
             ..Health::default()
         };
     }

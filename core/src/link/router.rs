@@ -148,7 +148,8 @@ impl Router {
 
     /// As [`connection`](Self::connection), but waits for as long as connecting may take.
     pub async fn first_connection(&self) -> Result<Arc<Connection>> {
-        self.connection_within(Lane::Main, self.config().connect_timeout).await
+        // By then all attempts have come to their ends.
+        self.connection_within(Lane::Main, self.config().connect_timeout * 2).await
     }
 
     async fn connection_within(
@@ -209,6 +210,9 @@ impl Router {
                 Ok(connection)
             }
             Err(error) => {
+                if error.is(ErrorCode::Closed) {
+                    connecting.attempts = Attempts::default();
+                }
                 if connecting.failures == 0 && !error.is(ErrorCode::Closed) && !error.is_refusal() {
                     tracing::warn!(%error, "no broker can be reached; still trying");
                 }
@@ -282,6 +286,10 @@ impl Router {
         for slot in [&self.main, &self.fetch].into_iter().chain(more.iter().map(|slot| &**slot)) {
             if let Some(connection) = slot.connection.swap(None) {
                 connection.close();
+            }
+            // Whoever is connecting sees to it himself.
+            if let Ok(mut connecting) = slot.connecting.try_lock() {
+                connecting.attempts = Attempts::default();
             }
         }
     }

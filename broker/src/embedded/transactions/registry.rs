@@ -204,6 +204,16 @@ impl Registry {
         open.map(|producer| producer.state.current().producer_id).collect()
     }
 
+    /// How many transactions are open, and for how many milliseconds the oldest is.
+    pub fn open(&self, now: Millis) -> (usize, Millis) {
+        let opened = |(deadline, id): &(Millis, Arc<str>)| {
+            let timeout = self.producers.get(id).map_or(0, |producer| producer.timeout_ms);
+            deadline.saturating_sub(timeout.into())
+        };
+        let oldest = self.deadlines.iter().map(opened).min();
+        (self.deadlines.len(), oldest.map_or(0, |opened| now.saturating_sub(opened)))
+    }
+
     /// Opens a transaction.
     pub fn begin(&mut self, id: &str, given: Identity, now: Millis, time: i64) -> Result<()> {
         let id = self.name(id, given)?;

@@ -147,7 +147,8 @@ impl World {
 
     fn open(&mut self) {
         let budget = Budget::new(64 << 20);
-        self.engine = Some(EmbeddedEngine::open(&self.config, budget).unwrap());
+        let metrics = crate::metrics::Metrics::new().engine.clone();
+        self.engine = Some(EmbeddedEngine::open(&self.config, budget, metrics).unwrap());
     }
 
     fn engine(&self) -> &EmbeddedEngine {

@@ -189,6 +189,10 @@ public enum ErrorCode {
   OVERLOADED(704, true, OverloadedException::new,
       "try again after a pause"),
 
+  /** The Kafka cluster behind a gateway cannot serve the request now. */
+  UNAVAILABLE(705, true, UnavailableException::new,
+      "try again after a pause; if it lasts, look at the Kafka cluster behind the gateway"),
+
   /** No answer came in time. */
   TIMEOUT(900, true, RequestTimeoutException::new,
       "check the broker's load, or raise the time-out"),
