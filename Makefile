@@ -14,6 +14,7 @@ PYTEST_ARGS ?=
 MAVEN ?= mvn --batch-mode --quiet
 # A newer JDK to run the Java tests on too, if there is one.
 NEWER_JDK ?= $(lastword $(sort $(wildcard /usr/lib/jvm/*-2[1-9]-*)))
+export BENCH_ARGS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
@@ -41,7 +42,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-rust test-supply test-docs test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
+.PHONY: help demo test test-rust test-supply test-docs test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
@@ -78,8 +79,11 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
 
-test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
+test-c: $(VENV)/.wheel | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
 	$(MAKE) -C bindings-c test
+
+test-musl: | need-rust ## Tests of the C library linked with musl
+	$(MAKE) -C bindings-c test-musl
 
 install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
@@ -110,6 +114,9 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
+
+bench-c: | need-rust need-python ## Measure C against librdkafka on a real Kafka, and against the Rust core (BENCH_ARGS)
+	$(MAKE) -C bindings-c bench
 
 bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
