@@ -142,7 +142,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target
+	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target bench/java/target
 
 # Files.
 
