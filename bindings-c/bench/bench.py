@@ -35,18 +35,19 @@ TARGETS = [("librdkafka", "produce", 1.2), ("librdkafka", "consume", 1.2),
            ("core", "produce", 1 / 1.1), ("core", "consume", 1 / 1.1)]  # fmt: skip
 
 
-def build(folder: Path, kafka: bool) -> dict[str, list[str]]:
+def build(folder: Path, options: argparse.Namespace) -> dict[str, list[str]]:
     """The programs, by name."""
     # At once, so that they share what they depend on.
     what = ["-p", "flymq-c", "-p", "flymq-cli", "--lib", "--bins", "--example", "core"]
-    subprocess.run(["cargo", "build", "--release", *what], cwd=ROOT, check=True)
+    if not options.no_build:
+        subprocess.run(["cargo", "build", "--release", *what], cwd=ROOT, check=True)
     soname = folder / "libflymq.so.0"
     soname.symlink_to(RELEASE / "libflymq.so")
     cc = ["gcc", "-O2", "-D_GNU_SOURCE"]
     c = [*cc, BENCH / "flymq.c", f"-I{ROOT}/bindings-c/include", "-o", folder / "flymq"]
     subprocess.run([*c, soname, f"-Wl,-rpath,{folder}"], check=True)
     programs = {"c": [str(folder / "flymq")], "core": [str(RELEASE / "examples" / "core")]}
-    if kafka:
+    if not options.no_kafka:
         command = [*cc, BENCH / "rdkafka.c", "-o", folder / "rdkafka", "-lrdkafka"]
         subprocess.run(command, check=True)
         programs["librdkafka"] = [str(folder / "rdkafka")]
@@ -92,7 +93,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     count, size = str(options.records), str(options.size)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        programs = build(folder, not options.no_kafka)
+        programs = build(folder, options)
         address = stack.enter_context(flymq_broker(folder))
         addresses = {"c": address, "core": address}
         if not options.no_kafka:
@@ -169,6 +170,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-kafka", action="store_true", help="only against the core")
+    parser.add_argument("--no-build", action="store_true", help="measure what was built before")
     parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
     parser.add_argument("--docs", type=Path, help="replace the tables in this page")
     options = parser.parse_args()

@@ -26,9 +26,8 @@ pub struct flymq_producer(Handle<Sending>);
 /// A producer of the core. It is dropped before its client.
 struct Sending {
     producer: Producer,
-    queue: Option<Arc<Queue>>,
-    /// The queue, as who hears of deliveries.
-    listener: Option<Arc<dyn DeliveryListener>>,
+    /// The queue for what becomes of records, and the same as who is told of that.
+    reports: Option<(Arc<Queue>, Arc<dyn DeliveryListener>)>,
     client: Arc<Connected>,
 }
 
@@ -63,50 +62,55 @@ pub extern "C" fn flymq_producer_new(
         let builder = client.client.producer();
         let builder = apply(config, Kind::Producer, builder, |builder, n, v| builder.set(n, v))?;
         let producer = client.host.wait(async { builder.build() })?;
-        let listener = queue.clone().map(|queue| -> Arc<dyn DeliveryListener> { queue });
-        let sending = Sending { producer, queue, listener, client };
+        let reports = queue.map(|queue| (queue.clone(), queue as Arc<dyn DeliveryListener>));
+        let sending = Sending { producer, reports, client };
         Ok(flymq_producer(Handle::new("producer", sending)))
     })
 }
 
-/// Takes a record in, which `sent` does, and has its event queued.
+/// Takes a record in, and has its event queued: at once where nothing has to be waited for, and as
+/// `otherwise` does if not.
 fn send(
     producer: Option<&flymq_producer>,
+    topic: &str,
+    record: Record,
     tag: *mut c_void,
-    sent: impl FnOnce(&Sending) -> Result<Delivery>,
+    otherwise: impl FnOnce(&Sending, &str, Record) -> Result<Delivery>,
 ) -> Result<()> {
     let this = open(producer.map(|producer| &producer.0), "producer")?;
-    if let Some(queue) = this.queue.as_ref().filter(|queue| queue.is_full()) {
+    let tag = tag as u64;
+    let Some((queue, listener)) = &this.reports else {
+        return match this.producer.send_now(topic, record) {
+            Ok(taken) => taken.map(drop),
+            Err(record) => otherwise(&this, topic, record).map(drop),
+        };
+    };
+    if queue.is_full() {
         this.client.host.wait(queue.admit())?;
     }
-    let delivery = sent(&this)?;
-    if let Some(listener) = &this.listener {
-        delivery.report_to(listener, tag as u64);
+    match this.producer.post_now(topic, record, listener, tag) {
+        Ok(taken) => taken,
+        Err(record) => {
+            otherwise(&this, topic, record)?.report_to(listener, tag);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 impl Sending {
-    /// Takes a record in, waiting only if there is a reason to.
-    fn send(&self, topic: &str, record: Record) -> Result<Delivery> {
-        match self.producer.send_now(topic, record) {
-            Ok(taken) => taken,
-            Err(record) => self.client.host.wait(self.producer.send(topic, record)),
-        }
+    /// Waits for what keeps a record from being taken in.
+    fn send_later(&self, topic: &str, record: Record) -> Result<Delivery> {
+        self.client.host.wait(self.producer.send(topic, record))
     }
 
-    /// Takes a record in if there is room.
+    /// Takes a record in if there is room, and waits only to learn the topic's partitions.
     fn try_send(&self, topic: &str, record: Record) -> Result<Delivery> {
-        match self.producer.send_now(topic, record) {
-            Ok(taken) => taken,
-            Err(record) => match self.producer.try_send(topic, record.clone()) {
-                // The topic's partitions are not known yet.
-                Err(error) if error.code() == Some(ErrorCode::InvalidArgument) => {
-                    self.client.host.wait(self.producer.prepare(topic))?;
-                    self.producer.try_send(topic, record)
-                }
-                result => result,
-            },
+        match self.producer.try_send(topic, record.clone()) {
+            Err(error) if error.code() == Some(ErrorCode::InvalidArgument) => {
+                self.client.host.wait(self.producer.prepare(topic))?;
+                self.producer.try_send(topic, record)
+            }
+            result => result,
         }
     }
 }
@@ -132,7 +136,7 @@ pub unsafe extern "C" fn flymq_producer_send(
         // SAFETY: as the header demands.
         let (topic, record) =
             unsafe { (text(topic, "topic")?, record(key, key_len, value, value_len)?) };
-        send(producer, tag, |this| this.send(topic, record))
+        send(producer, topic, record, tag, Sending::send_later)
     })
 }
 
@@ -154,7 +158,7 @@ pub unsafe extern "C" fn flymq_producer_try_send(
         // SAFETY: as the header demands.
         let (topic, record) =
             unsafe { (text(topic, "topic")?, record(key, key_len, value, value_len)?) };
-        send(producer, tag, |this| this.try_send(topic, record))
+        send(producer, topic, record, tag, Sending::try_send)
     })
 }
 
@@ -170,8 +174,7 @@ pub unsafe extern "C" fn flymq_producer_send_record(
     boundary::call(error, || {
         // SAFETY: as the header demands.
         let topic = unsafe { text(topic, "topic")? };
-        let record = content(record)?;
-        send(producer, tag, |this| this.send(topic, record))
+        send(producer, topic, content(record)?, tag, Sending::send_later)
     })
 }
 
@@ -187,8 +190,7 @@ pub unsafe extern "C" fn flymq_producer_try_send_record(
     boundary::call(error, || {
         // SAFETY: as the header demands.
         let topic = unsafe { text(topic, "topic")? };
-        let record = content(record)?;
-        send(producer, tag, |this| this.try_send(topic, record))
+        send(producer, topic, content(record)?, tag, Sending::try_send)
     })
 }
 

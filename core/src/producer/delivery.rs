@@ -54,6 +54,12 @@ impl BatchFate {
         self.outcome.get().is_some()
     }
 
+    /// Has a listener told of records, while the fate is not decided yet.
+    pub fn promise(&self, listener: Arc<dyn DeliveryListener>, records: Vec<Reported>) {
+        debug_assert!(!self.is_decided(), "a report comes too late");
+        self.waiting().push(Waiting::Listener(listener, records));
+    }
+
     pub fn outcome(&self) -> Option<&Result<u64>> {
         self.outcome.get()
     }

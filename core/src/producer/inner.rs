@@ -9,9 +9,10 @@ use flymq_protocol::partitioner::partition_for_key;
 use flymq_protocol::{ErrorCode, batch};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 
-use super::batch::{Identity, Limits, Sealed};
+use super::batch::{Identity, Limits, Open, Sealed};
 use super::delivery::{self, Delivery};
 use super::driver;
+use super::queue::Entry;
 use super::topics::TopicState;
 use super::transaction::Coordinator;
 use crate::client::Core;
@@ -112,7 +113,7 @@ impl Inner {
         record: Record,
         transaction: u64,
     ) -> Result<Delivery> {
-        let record = match self.send_now(topic, record, transaction) {
+        let record = match self.send_now(topic, record, transaction, Open::delivery) {
             Ok(taken) => return taken,
             Err(record) => record,
         };
@@ -124,17 +125,18 @@ impl Inner {
         topic.admit(&record, size)?;
         let space = self.space.acquire_many(size as u32).await;
         let space = space.map_err(|_| Error::closed("send", "producer"))?;
-        self.append(&topic, &record, space, transaction)
+        self.append(&topic, &record, space, transaction, Open::delivery)
     }
 
     /// Takes a record in if nothing has to be waited for. Otherwise gives it back, encrypted where
     /// records are.
-    pub fn send_now(
+    pub fn send_now<T>(
         self: &Arc<Self>,
         topic: &str,
         record: Record,
         transaction: u64,
-    ) -> std::result::Result<Result<Delivery>, Record> {
+        answer: impl FnOnce(&mut Open, u32, i64) -> T,
+    ) -> std::result::Result<Result<T>, Record> {
         let record = match self.core.seal(topic, record) {
             Ok(record) => record,
             Err(error) => return Ok(Err(error)),
@@ -149,7 +151,7 @@ impl Inner {
             && topic.admit(&record, size).is_ok()
             && let Ok(space) = self.space.try_acquire_many(size as u32)
         {
-            return Ok(self.append(&topic, &record, space, transaction));
+            return Ok(self.append(&topic, &record, space, transaction, answer));
         }
         // What is encrypted once stays as it is.
         Err(Record { forwarded: true, ..record })
@@ -176,17 +178,18 @@ impl Inner {
                 format!("the buffer of {} bytes has no room for {size} more", self.buffer_bytes),
             ),
         })?;
-        self.append(&topic, &record, space, transaction)
+        self.append(&topic, &record, space, transaction, Open::delivery)
     }
 
     /// Puts a record into its partition's batch, where it keeps the room it has been given.
-    fn append(
+    fn append<T>(
         self: &Arc<Self>,
         topic: &TopicState,
         record: &Record,
         space: SemaphorePermit<'_>,
         transaction: u64,
-    ) -> Result<Delivery> {
+        answer: impl FnOnce(&mut Open, u32, i64) -> T,
+    ) -> Result<T> {
         let count = topic.count;
         let size = space.num_permits();
         let index = match (record.partition, &record.key) {
@@ -208,7 +211,8 @@ impl Inner {
         // Seen under the lock that giving up and committing take too: nothing can slip in behind it.
         self.check_open("send")?;
         self.check_transaction(transaction)?;
-        let appended = queue.append(partition, record, size, timestamp, deadline, &self.limits);
+        let entry = Entry { record, size, timestamp };
+        let appended = queue.append(partition, &entry, deadline, &self.limits, answer);
         space.forget();
         self.core.metrics.buffered(size as i64, 1);
         let at_once = appended.opened.is_some() && self.linger.is_zero();
@@ -222,7 +226,7 @@ impl Inner {
         if appended.full || at_once {
             self.dispatch(partition);
         }
-        Ok(appended.delivery)
+        Ok(appended.answer)
     }
 
     pub fn has_work(&self) -> bool {

@@ -20,9 +20,11 @@ use std::time::Duration;
 
 use flymq_protocol::ErrorCode;
 
+use batch::Open;
 pub use builder::{Compression, ProducerBuilder};
 pub use delivery::Delivery;
 use inner::Inner;
+use report::Reported;
 pub use report::{DeliveryListener, DeliveryReport};
 pub use transaction::{
     GroupOffsets, Transaction, TransactionalProducer, TransactionalProducerBuilder,
@@ -116,7 +118,21 @@ impl Producer {
         topic: &str,
         record: Record,
     ) -> std::result::Result<Result<Delivery>, Record> {
-        self.handle.inner.send_now(topic, record, 0)
+        self.handle.inner.send_now(topic, record, 0, Open::delivery)
+    }
+
+    /// As [`send_now`](Producer::send_now), with a listener that is told what becomes of the record, as
+    /// [`Delivery::report_to`] does, and without a delivery.
+    pub fn post_now(
+        &self,
+        topic: &str,
+        record: Record,
+        listener: &Arc<dyn DeliveryListener>,
+        tag: u64,
+    ) -> std::result::Result<Result<()>, Record> {
+        self.handle.inner.send_now(topic, record, 0, |batch, index, timestamp| {
+            batch.report(listener, Reported { index, timestamp, tag });
+        })
     }
 
     /// Takes a record in if there is room for it now. Otherwise as [`send`](Producer::send).
