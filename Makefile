@@ -104,8 +104,14 @@ bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_A
 		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
 	bench/java/run.sh $(BENCH_ARGS)
 
-chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
-	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
+chaos: $(RELEASED)/.wheel | need-rust need-java ## Strike brokers, gateways, Kafka nodes and clients, and account for every record (CHAOS_ARGS)
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/runtime
+	cargo build --release -p flymq-chaos
+	for engine in embedded kafka; do target/release/flymq-chaos all --engine $$engine \
+		--python $(RELEASED)/bin/python \
+		--java "$$(echo bindings-java/flymq-client/target/flymq-client-*[0-9].jar):bindings-java/flymq-client/target/runtime/*" \
+		$(CHAOS_ARGS); done
 
 fuzz: | need-rust ## Fuzz the protocol
 	fuzz/run.sh
