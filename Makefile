@@ -134,8 +134,14 @@ bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's
 	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
 		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
-chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
-	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
+chaos: $(RELEASED)/.wheel | need-rust need-java ## Strike brokers, gateways, Kafka nodes and clients, and account for every record (CHAOS_ARGS)
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/runtime
+	cargo build --release -p flymq-chaos
+	for engine in embedded kafka; do target/release/flymq-chaos all --engine $$engine \
+		--python $(RELEASED)/bin/python \
+		--java "$$(echo bindings-java/flymq-client/target/flymq-client-*[0-9].jar):bindings-java/flymq-client/target/runtime/*" \
+		$(CHAOS_ARGS); done
 
 fuzz: | need-rust ## Fuzz the protocol
 	fuzz/run.sh
