@@ -14,6 +14,7 @@ PYTEST_ARGS ?=
 MAVEN ?= mvn --batch-mode --quiet
 # A newer JDK to run the Java tests on too, if there is one.
 NEWER_JDK ?= $(lastword $(sort $(wildcard /usr/lib/jvm/*-2[1-9]-*)))
+export BENCH_ARGS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
@@ -46,7 +47,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
 	clean need-rust need-python need-java
 
 help: ## List the targets
@@ -80,11 +81,14 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 		--allowlist bindings-python/stubtest-allowlist.txt --ignore-unused-allowlist
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
-	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
+	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
 
-test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
+test-c: $(VENV)/.wheel | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
 	$(MAKE) -C bindings-c test
+
+test-musl: | need-rust ## Tests of the C library linked with musl
+	$(MAKE) -C bindings-c test-musl
 
 install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
@@ -121,6 +125,9 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
+bench-c: | need-rust need-python ## Measure C against librdkafka on a real Kafka, and against the Rust core (BENCH_ARGS)
+	$(MAKE) -C bindings-c bench
+
 bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
 	cd bench/java && $(MAVEN) package
@@ -135,7 +142,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target
+	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target bench/java/target
 
 # Files.
 
@@ -161,13 +168,13 @@ $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
 	touch $@
 
-$(VENV)/.kafka: conformance/kafka/requirements.txt conformance/client/requirements.txt $(VENV)/.tools
-	$(BIN)/pip install --quiet -r conformance/kafka/requirements.txt -r conformance/client/requirements.txt
-	touch $@
-
 $(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
 	$(PYTHON) -m venv $(CACHE)/mkdocs
 	$(CACHE)/mkdocs/bin/pip install --quiet -r $<
+	touch $@
+
+$(VENV)/.kafka: conformance/kafka/requirements.txt conformance/client/requirements.txt $(VENV)/.tools
+	$(BIN)/pip install --quiet -r conformance/kafka/requirements.txt -r conformance/client/requirements.txt
 	touch $@
 
 $(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel

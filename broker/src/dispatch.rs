@@ -1,6 +1,7 @@
 //! From a frame to the engine and back to a frame.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use flymq_protocol::frame::{self, EncodedFrame, Frame};
@@ -11,6 +12,7 @@ use futures_util::future::BoxFuture;
 
 use crate::access::{self, Access, Guarded, SessionAccess};
 use crate::budget::Room;
+use crate::connections::{Greeting, Listed};
 use crate::engine::{Client, Reply};
 use crate::metrics::Metrics;
 use crate::server::Shared;
@@ -34,6 +36,7 @@ pub struct SessionState {
     pub nonce: [u8; 32],
     pub client: Client,
     pub access: SessionAccess,
+    pub connected: Listed,
 }
 
 /// The mechanism for sessions that need no authentication.
@@ -49,6 +52,7 @@ pub fn dispatch(
     frame: Frame,
     room: Option<Room>,
 ) -> Answer {
+    state.connected.requests.fetch_add(1, Ordering::Relaxed);
     let id = frame.id;
     let Some(op) = OpCode::from_u8(frame.opcode) else {
         return refuse(
@@ -350,6 +354,10 @@ fn hello(shared: &Shared, state: &mut SessionState, request: HelloRequest) -> Re
     }
     state.greeted = true;
     state.client.client_id = request.client_id;
+    state.connected.greeting.get_or_init(|| Greeting {
+        client_id: state.client.client_id.clone(),
+        software: request.software.clone(),
+    });
     let mut features = shared.engine.features();
     let mechanisms = match &shared.access {
         Some(access) => {

@@ -11,7 +11,8 @@
 //! | [`access`] | who may use the broker, and for what |
 //! | `metrics` | what the broker counts of its work |
 //! | `otlp` | traces and metrics for a collector, with the feature of that name |
-//! | `http` | health and metrics for those who watch the broker |
+//! | `http` | health, metrics and the console for those who watch the broker |
+//! | `connections` | who is connected |
 //! | `budget` | the bytes that all connections together may have in flight |
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
@@ -38,6 +39,7 @@
 pub mod access;
 mod budget;
 pub mod config;
+mod connections;
 mod dispatch;
 pub mod embedded;
 pub mod engine;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flymq_protocol::messages::BrokerInfo;
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
@@ -15,9 +15,10 @@ use crate::Result;
 use crate::access::Access;
 use crate::budget::Budget;
 use crate::config::{Config, EngineConfig};
+use crate::connections::Connections;
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
-use crate::http::HttpListener;
+use crate::http::{Console, HttpListener};
 #[cfg(feature = "kafka")]
 use crate::kafka::KafkaEngine;
 use crate::metrics::Metrics;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub metrics: Arc<Metrics>,
     #[cfg(feature = "otlp")]
     pub otlp: Option<Otlp>,
+    pub connections: Arc<Connections>,
+    pub started: Instant,
     stopping: watch::Sender<bool>,
 }
 
@@ -91,8 +94,8 @@ struct Engines {
 }
 
 impl Broker {
-    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a tokio runtime with time and I/O
-    /// enabled, which serves the broker from then on.
+    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a
+    /// tokio runtime with time and I/O enabled, which serves the broker from then on.
     ///
     /// # Errors
     ///
@@ -121,7 +124,19 @@ impl Broker {
         // Before the engine, which may take a while to open: until then the broker lives and is not
         // ready.
         let http = match config.http_listen {
-            Some(listen) => Some(HttpListener::start(listen, tls.clone()).await?),
+            Some(listen) => {
+                let console = config.console.then(|| Console {
+                    has_users: config.auth.is_some(),
+                    host: config.advertised_host.clone(),
+                });
+                Some(HttpListener::start(listen, tls.clone(), console).await?)
+            }
+            None if config.console => {
+                return Err(ProtocolError::new(
+                    ErrorCode::InvalidArgument,
+                    "the console is served over HTTP, so it needs http_listen",
+                ));
+            }
             None => None,
         };
         #[cfg(feature = "otlp")]
@@ -141,6 +156,8 @@ impl Broker {
             metrics,
             #[cfg(feature = "otlp")]
             otlp,
+            connections: Arc::default(),
+            started: Instant::now(),
             stopping: watch::Sender::new(false),
             config,
         });
@@ -171,9 +188,16 @@ impl Broker {
         self.shared.local_addr
     }
 
-    /// The address of health and metrics, if there is one.
+    /// The address of health, metrics and the console, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(HttpListener::address)
+    }
+
+    /// Where the console is, if it is on.
+    pub fn console_url(&self) -> Option<String> {
+        let address = self.http_addr().filter(|_| self.shared.config.console)?;
+        let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
+        Some(format!("{scheme}://{address}/"))
     }
 
     /// The storage engine.
@@ -229,15 +253,15 @@ async fn open_engine(
 ) -> Result<(Arc<dyn Engine>, Engines)> {
     match &config.engine {
         EngineConfig::Embedded => {
-            let (config, metrics) = (config.clone(), metrics.engine.clone());
-            let open = move || EmbeddedEngine::open(&config, budget, metrics);
+            let (config, counters) = (config.clone(), metrics.engine.clone());
+            let open = move || EmbeddedEngine::open(&config, budget, counters);
             let embedded = blocking(open).await?;
             let embedded = Arc::new(embedded);
             Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
         }
         #[cfg(feature = "kafka")]
         EngineConfig::Kafka(kafka) => {
-            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            let kafka = Arc::new(KafkaEngine::open(config, (**kafka).clone(), budget).await?);
             Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
         }
     }
@@ -264,8 +288,8 @@ async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Ac
         let access = kafka.access(auth).await?;
         if !access.has_users() {
             tracing::warn!(
-                "there are no users, so nobody can log in; start a gateway with a first \
-                 administrator"
+                "there are no users, so nobody can log in; start a gateway with --bootstrap-admin \
+                 NAME --bootstrap-admin-password-file FILE"
             );
         }
         return Ok(Some(Arc::new(access)));

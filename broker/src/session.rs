@@ -84,13 +84,17 @@ impl Session {
             binding: stream.binding(),
         };
         let counted = shared.metrics.connection(peer.encrypted);
+        let encrypted = peer.encrypted;
+        let access = SessionAccess::new(peer);
+        let connected = shared.connections.add(client.address.clone(), encrypted, access.owner());
         Self {
             stream,
             state: SessionState {
                 greeted: false,
                 nonce: rand::random(),
                 client,
-                access: SessionAccess::new(peer),
+                access,
+                connected,
             },
             input: BytesMut::with_capacity(IDLE_BUFFER),
             output: VecDeque::new(),

@@ -23,12 +23,13 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
     let config = Config {
         tls: tls(&options, server)?,
         auth: auth(&options, server.allow_plain_without_tls)?,
-        engine: engine(&options)?,
         #[cfg(feature = "otlp")]
         otlp: otlp(&options)?,
+        engine: engine(&options)?,
         data_dir: options.data_dir,
         listen: options.listen,
         http_listen: options.http_listen,
+        console: options.console,
         advertised_host: options.advertised_host,
         durability: match options.durability {
             DurabilityArg::Fsync => Durability::Fsync,
@@ -60,6 +61,10 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
                 Some(address) => writeln!(out, "health and metrics on {address}"),
                 None => Ok(()),
             })
+            .and_then(|()| match broker.console_url() {
+                Some(url) => writeln!(out, "console on {url}"),
+                None => Ok(()),
+            })
             .and_then(|()| out.flush())
             .context("cannot write to standard output")?;
         tokio::select! {
@@ -84,7 +89,7 @@ fn engine(options: &BrokerOptions) -> anyhow::Result<EngineConfig> {
             Ok(EngineConfig::Embedded)
         }
         #[cfg(feature = "kafka")]
-        EngineArg::Kafka => Ok(EngineConfig::Kafka(kafka(options)?)),
+        EngineArg::Kafka => Ok(EngineConfig::Kafka(Box::new(kafka(options)?))),
     }
 }
 

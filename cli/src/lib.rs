@@ -10,7 +10,7 @@
 //! | `access` | `flymq user`, `flymq acl`, `flymq whoami` |
 //! | `certs` | `flymq certs` |
 //! | `key` | `flymq key`, and which keys commands use |
-//! | `health` | `flymq health` |
+//! | `health`, `readiness` | `flymq health`: by the protocol, and over HTTP |
 //! | `cluster` | `flymq cluster` |
 //! | `capacity` | `flymq capacity` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
@@ -41,6 +41,7 @@ mod output;
 mod produce;
 mod progress;
 mod reader;
+mod readiness;
 mod session;
 mod topic;
 
@@ -66,7 +67,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     init_logging(args.log.as_deref().unwrap_or(args.command.default_log()), args.log_format);
     let server = args.server;
     let result = match args.command {
-        Command::Broker(options) => broker::run(options, &server),
+        Command::Broker(options) => broker::run(*options, &server),
         Command::Produce(options) => produce::run(&server, options),
         Command::Consume(options) => consume::run(&server, options),
         Command::Topic(command) => topic::run(&server, command),
@@ -77,7 +78,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Certs(command) => certs::run(command),
         Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&server, command),
-        Command::Health { timeout_ms, format } => health::run(&server, timeout_ms, format),
+        Command::Health { http: Some(url), timeout_ms, format } => {
+            readiness::run(&server, &url, timeout_ms, format)
+        }
+        Command::Health { http: None, timeout_ms, format } => {
+            health::run(&server, timeout_ms, format)
+        }
         Command::Cluster(command) => cluster::run(&server, command),
         Command::Capacity(options) => capacity::run(&options),
         Command::Completions { shell } => completions(shell),

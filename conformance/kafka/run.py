@@ -18,6 +18,7 @@ PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
 #: after the other, as their topics have the same names.
 SUITES = {
     "two gateways": [*CARGO_TEST, "--test", "kafka_log", "--test", "kafka_groups"],
+    "a gateway that is killed": [*CARGO_TEST, "--test", "gateways"],
     "the raw client": [*PYTEST, "conformance/client"],
     "Kafka's own clients": [*PYTEST, "conformance/kafka"],
     "the Rust client": [*CARGO_TEST, "--test", "round_trip", "--test", "admin", "--", "--test-threads=1"],

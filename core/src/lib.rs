@@ -17,6 +17,7 @@
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
 //! | [`options`] | options of all builders by their names |
 //! | [`error`], [`metrics`] | the one error type, counters |
+//! | `otel` | traces through records, with the feature of that name |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
 
 #![forbid(unsafe_code)]
@@ -36,6 +37,8 @@ pub mod groups;
 mod link;
 pub mod metrics;
 pub mod options;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod pool;
 pub mod producer;
 pub mod record;
@@ -63,8 +66,8 @@ pub use metrics::{Circuit, EndpointMetrics, MetricsSnapshot, OperationMetrics};
 pub use options::OptionInfo;
 pub use pool::{ClientPool, PooledClient};
 pub use producer::{
-    Compression, Delivery, GroupOffsets, Producer, ProducerBuilder, Transaction,
-    TransactionalProducer, TransactionalProducerBuilder,
+    Compression, Delivery, DeliveryListener, DeliveryReport, GroupOffsets, Producer,
+    ProducerBuilder, Transaction, TransactionalProducer, TransactionalProducerBuilder,
 };
 pub use record::{GroupOffset, Header, Message, Record, RecordMetadata, TopicPartition};
 pub use tls::{Pem, TlsConfig, TlsVersion};

@@ -8,6 +8,10 @@ use super::rules::{Operation, Resource};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need(pub Resource, pub Operation);
 
+/// What it takes to see how the broker itself is: its connections, latencies and storage. No
+/// operation of the protocol tells; the console does.
+pub const OBSERVE: Need = Need(Resource::Cluster, Operation::Describe);
+
 /// What has to hold before an operation is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {

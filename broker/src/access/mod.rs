@@ -43,9 +43,9 @@ pub use exchange::auth;
 pub use flymq_protocol::messages::{
     AddAclsRequest, DeleteUserRequest, ListAclsRequest, RemoveAclsRequest,
 };
-pub use gate::{Gate, Need, gate};
+pub use gate::{Gate, Need, OBSERVE, gate};
 pub use guarded::Guarded;
-pub use session::{Peer, SessionAccess};
+pub use session::{Owner, Peer, SessionAccess};
 
 /// How many passwords are stretched at a time, for PLAIN.
 const STRETCHING: usize = 2;
@@ -197,7 +197,10 @@ impl Access {
 
     /// Makes a change, in the store and then for every session. It may be made more than once, to
     /// what others have left.
-    fn change<T>(&self, mut change: impl FnMut(&mut Stored) -> Result<T>) -> Result<T> {
+    fn change<T: Send>(
+        &self,
+        mut change: impl FnMut(&mut Stored) -> Result<T> + Send,
+    ) -> Result<T> {
         let mut result = None;
         self.store.change(&self.current, &mut |stored| {
             result = Some(change(stored)?);

@@ -42,6 +42,16 @@ pub struct SessionAccess {
     view: Option<View>,
 }
 
+/// Tells who a session belongs to.
+pub struct Owner(Arc<Auth>);
+
+impl Owner {
+    /// The user, if one has logged in and that still holds.
+    pub fn user(&self) -> Option<String> {
+        self.0.identity().map(|identity| identity.user.clone())
+    }
+}
+
 /// How far a session is authenticated; AUTH changes it while other requests go on.
 #[derive(Default)]
 pub(super) struct Auth(Mutex<AuthState>);
@@ -283,6 +293,16 @@ impl SessionAccess {
         let permit = view.permit.clone();
         let watch = Some(Watch { access: access.clone(), auth, permit, need });
         Ok(Checked { withheld, watch })
+    }
+
+    /// Whether the session may do something with a resource, whatever operation that is for.
+    pub fn may(&mut self, access: Option<&Arc<Access>>, need: Need, name: &str) -> bool {
+        access.is_none_or(|access| self.view(access).is_ok_and(|view| view.allows(need, name)))
+    }
+
+    /// Tells who the session belongs to, also later.
+    pub fn owner(&self) -> Owner {
+        Owner(self.auth.clone())
     }
 
     /// Who the session belongs to.

@@ -1,7 +1,7 @@
 //! Connections: TLS where the broker has it, and how many, how large, for how long. Whoever watches a
 //! broker must not be able to keep it from its work.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::api::Sources;
+use super::console::Console;
 use super::routes;
+use super::visitor::Visitor;
 use crate::Result;
 use crate::server::Shared;
 use crate::tls::Tls;
@@ -34,6 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What all connections share.
 #[derive(Default)]
 pub struct Context {
+    /// The console, if it is on.
+    pub console: Option<Console>,
+    /// Where the console has its figures from.
+    pub sources: Sources,
     /// The broker, once it serves clients.
     pub broker: OnceLock<Arc<Shared>>,
     /// Held while metrics are gathered, which is work: all who ask take turns.
@@ -53,7 +60,11 @@ impl HttpListener {
     /// # Errors
     ///
     /// INVALID_ARGUMENT if the address cannot be listened on.
-    pub async fn start(listen: SocketAddr, tls: Option<Arc<Tls>>) -> Result<Self> {
+    pub async fn start(
+        listen: SocketAddr,
+        tls: Option<Arc<Tls>>,
+        console: Option<Console>,
+    ) -> Result<Self> {
         let cannot_listen = |e: std::io::Error| {
             ProtocolError::new(
                 ErrorCode::InvalidArgument,
@@ -69,7 +80,14 @@ impl HttpListener {
                  metrics, which name topics and groups"
             );
         }
-        let context = Arc::new(Context::default());
+        if !address.ip().is_loopback() && console.as_ref().is_some_and(|c| !c.has_users) {
+            tracing::warn!(
+                %address,
+                "the console can be reached from other machines, and there is no authentication: \
+                 whoever reaches it may read every record"
+            );
+        }
+        let context = Arc::new(Context { console, ..Context::default() });
         let serving = tokio::spawn(serve(listener, tls, context.clone()));
         Ok(Self { address, context, serving })
     }
@@ -102,7 +120,7 @@ async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, context: Arc<Contex
                 Ok((stream, client)) => {
                     let (tls, context) = (tls.clone(), context.clone());
                     connections.spawn(async move {
-                        if let Err(error) = connection(stream, tls, context).await {
+                        if let Err(error) = connection(stream, client.ip(), tls, context).await {
                             tracing::debug!(%client, %error, "HTTP connection ended");
                         }
                     });
@@ -118,24 +136,35 @@ async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, context: Arc<Contex
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-async fn connection(stream: TcpStream, tls: Option<Arc<Tls>>, context: Arc<Context>) -> Outcome {
+async fn connection(
+    stream: TcpStream,
+    client: IpAddr,
+    tls: Option<Arc<Tls>>,
+    context: Arc<Context>,
+) -> Outcome {
+    let visitor = Visitor::new(client, tls.is_some());
     stream.set_nodelay(true)?;
     match tls {
-        None => talk(stream, context).await,
+        None => talk(stream, visitor, context).await,
         Some(tls) => {
             let secured = tokio::time::timeout(PATIENCE, tls.secure_http(stream)).await??;
-            talk(secured, context).await
+            talk(secured, visitor, context).await
         }
     }
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    visitor: Visitor,
     context: Arc<Context>,
 ) -> Outcome {
+    let visitor = Arc::new(visitor);
     let answer = service_fn(move |request| {
-        let context = context.clone();
-        async move { Ok::<_, std::convert::Infallible>(routes::answer(&context, &request).await) }
+        let (context, visitor) = (context.clone(), visitor.clone());
+        async move {
+            let answer = routes::answer(&context, &visitor, &request).await;
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let mut talk = std::pin::pin!(
         http1::Builder::new()

@@ -389,8 +389,9 @@ fn trim(target: &mut Target, batches: &mut usize, bytes: &mut usize, is_first: b
     let mut keep = 0;
     for batch in &target.answer.batches {
         let size = batch.records.len();
-        let fits = *batches > 0 && size <= *bytes && size <= own;
-        if !fits && !(keep == 0 && is_first && *batches > 0) {
+        let fits = size <= *bytes && size <= own;
+        let must_come = keep == 0 && is_first;
+        if *batches == 0 || !(fits || must_come) {
             break;
         }
         *batches -= 1;

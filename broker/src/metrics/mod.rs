@@ -5,6 +5,7 @@
 //! | `topics` | records and bytes of each topic, for so many topics at most |
 //! | `engine` | what engines count |
 //! | `scrape` | the figures of a moment: counters, and what is asked for then |
+//! | `read` | counters, for the console |
 //! | `process` | memory, files and CPU of the process |
 //!
 //! Requests touch nothing but atomics. Everything that needs a lock or a walk is asked for when
@@ -12,6 +13,7 @@
 
 mod engine;
 mod process;
+mod read;
 mod scrape;
 mod topics;
 
@@ -26,6 +28,7 @@ use prometheus::{
 };
 
 pub use engine::EngineMetrics;
+pub use read::Latency;
 pub use scrape::gather;
 pub use topics::TopicTraffic;
 

@@ -90,6 +90,16 @@ impl TopicTraffic {
         added
     }
 
+    /// Records and bytes of a topic: what was stored, and what readers were sent.
+    pub fn of(&self, topic: &str) -> [(u64, u64); 2] {
+        self.known.load().get(topic).map_or_else(Default::default, |counters| {
+            [
+                (counters.produced.get(), counters.produced_bytes.get()),
+                (counters.consumed.get(), counters.consumed_bytes.get()),
+            ]
+        })
+    }
+
     /// Forgets topics that are no more, so that others can be counted.
     pub fn retain(&self, exists: impl Fn(&str) -> bool) {
         if self.known.load().keys().all(|topic| exists(topic)) {

@@ -97,7 +97,9 @@ impl HttpClient for Collector {
             let body = Limited::new(body, MAX_ANSWER).collect().await?.to_bytes();
             Ok(Response::from_parts(head, body))
         };
-        self.runtime.spawn(tokio::time::timeout(TIMEOUT, exchange)).await??
+        // The time-out, too, is the runtime's.
+        let exchange = async { tokio::time::timeout(TIMEOUT, exchange).await? };
+        self.runtime.spawn(exchange).await?
     }
 }
 

@@ -55,7 +55,7 @@ pub async fn gateway() -> Broker {
 /// A gateway with other options.
 pub async fn gateway_with(change: impl FnOnce(&mut Config)) -> Broker {
     let mut config = Config {
-        engine: EngineConfig::Kafka(KafkaConfig::new(bootstrap_servers())),
+        engine: EngineConfig::Kafka(Box::new(KafkaConfig::new(bootstrap_servers()))),
         listen: "127.0.0.1:0".parse().unwrap(),
         ..Config::default()
     };

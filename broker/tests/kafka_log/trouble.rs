@@ -16,7 +16,7 @@ async fn start(servers: &str, options: &[(&str, &str)]) -> Result<Broker, Protoc
         kafka.set(name, value)?;
     }
     let listen = "127.0.0.1:0".parse().unwrap();
-    let engine = EngineConfig::Kafka(kafka);
+    let engine = EngineConfig::Kafka(Box::new(kafka));
     Broker::start(Config { engine, listen, ..Config::default() }).await
 }
 

@@ -39,7 +39,12 @@ pub struct BrokerOptions {
     #[arg(long, env = "FLYMQ_LISTEN", default_value = "127.0.0.1:9092")]
     pub listen: SocketAddr,
     /// Address and port for health and metrics over HTTP, such as 127.0.0.1:9644; HTTPS with --tls-cert
-    #[arg(long, env = "FLYMQ_HTTP_LISTEN", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "FLYMQ_HTTP_LISTEN",
+        value_name = "ADDRESS",
+        default_value_if("console", "true", "127.0.0.1:9644")
+    )]
     pub http_listen: Option<SocketAddr>,
     /// Collector of OpenTelemetry to send traces and metrics to by OTLP over HTTP, such as
     /// http://127.0.0.1:4318
@@ -54,6 +59,10 @@ pub struct BrokerOptions {
     #[cfg(feature = "otlp")]
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(100..))]
     pub otlp_metrics_interval_ms: u64,
+    /// Serve the console, a page to look at the broker with, over HTTP: at 127.0.0.1:9644 unless
+    /// --http-listen says otherwise
+    #[arg(long, env = "FLYMQ_CONSOLE", value_parser = BoolishValueParser::new())]
+    pub console: bool,
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,

@@ -56,7 +56,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
-    Broker(BrokerOptions),
+    Broker(Box<BrokerOptions>),
     /// Store lines of standard input or of a file as records
     Produce(ProduceOptions),
     /// Print the records of a topic
@@ -90,6 +90,10 @@ pub enum Command {
     Bench(BenchCommand),
     /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
+        /// Ask for /health/ready there instead, such as http://127.0.0.1:9644: it takes no user, and
+        /// tells the broker's own state from its engine's
+        #[arg(long, env = "FLYMQ_HEALTH_URL", value_name = "URL")]
+        http: Option<String>,
         /// How long to wait for the answer, in milliseconds
         #[arg(long, default_value_t = 5_000)]
         timeout_ms: u64,

@@ -59,6 +59,11 @@ fn unanswered(endpoint: &Endpoint, within: Duration) -> Error {
     Error::new(ErrorCode::ConnectFailed, "connect", message)
 }
 
+fn lost(endpoint: &Endpoint) -> Error {
+    let message = format!("the connection to {endpoint} ended before it was used");
+    Error::new(ErrorCode::ConnectionLost, "connect", message)
+}
+
 /// What went wrong, by the name of the broker.
 pub(super) type Failures = Vec<(Arc<str>, Error)>;
 
@@ -109,9 +114,14 @@ impl Attempts {
                     Some(Ok((endpoint, opened))) => {
                         self.under_way.retain(|(other, _)| !Arc::ptr_eq(other, &endpoint));
                         match opened {
-                            Ok(connection) => {
+                            Ok(connection) if connection.is_open() => {
                                 self.leave();
                                 return Ok(connection);
+                            }
+                            // It may have been made a while ago, when nobody waited for it.
+                            Ok(_) => {
+                                let error = lost(&endpoint);
+                                failures.push((endpoint.name.clone(), error));
                             }
                             // Other brokers of the cluster have the same users.
                             Err(error) if error.is_refusal() => {

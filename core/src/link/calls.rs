@@ -86,7 +86,8 @@ impl Router {
             let mut sent = false;
             let once = async {
                 let connection = self.connection(lane).await?;
-                sent = true;
+                // One that has ended meanwhile takes nothing.
+                sent = !connection.has_ended();
                 connection.call(operation, request).await
             };
             let error = match tokio::time::timeout_at(deadline, once).await {

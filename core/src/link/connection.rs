@@ -108,6 +108,11 @@ impl Connection {
         self.wire.is_open()
     }
 
+    /// Whether it can carry nothing any more.
+    pub fn has_ended(&self) -> bool {
+        self.wire.has_ended()
+    }
+
     /// Why its broker is to be left for another one, even if that takes connections still.
     pub fn reason_to_leave(&self) -> Option<Error> {
         let address = self.address();

@@ -210,6 +210,9 @@ impl Router {
                 Ok(connection)
             }
             Err(error) => {
+                if error.is(ErrorCode::Closed) {
+                    connecting.attempts = Attempts::default();
+                }
                 if connecting.failures == 0 && !error.is(ErrorCode::Closed) && !error.is_refusal() {
                     tracing::warn!(%error, "no broker can be reached; still trying");
                 }
@@ -283,6 +286,10 @@ impl Router {
         for slot in [&self.main, &self.fetch].into_iter().chain(more.iter().map(|slot| &**slot)) {
             if let Some(connection) = slot.connection.swap(None) {
                 connection.close();
+            }
+            // Whoever is connecting sees to it himself.
+            if let Ok(mut connecting) = slot.connecting.try_lock() {
+                connecting.attempts = Attempts::default();
             }
         }
     }

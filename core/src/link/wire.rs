@@ -110,7 +110,11 @@ impl Wire {
 
     /// Whether it is of use for further requests.
     pub fn is_open(&self) -> bool {
-        !self.closed.load(Ordering::Acquire) && !self.is_stopping()
+        !self.has_ended() && !self.is_stopping()
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -330,7 +334,9 @@ impl Wire {
             }
         }
         if self.is_stopping() && lock(&self.pending).requests.is_empty() {
-            return Err(Error::closed("request", "broker"));
+            // Somebody may be just about to send something; the broker would not take it.
+            let message = format!("the broker at {} is stopping", self.address);
+            return Err(Error::new(ErrorCode::ShuttingDown, "request", message));
         }
         Ok(())
     }

@@ -112,23 +112,47 @@ impl Inner {
         record: Record,
         transaction: u64,
     ) -> Result<Delivery> {
-        let record = self.core.seal(topic, record)?;
+        let record = match self.send_now(topic, record, transaction) {
+            Ok(taken) => return taken,
+            Err(record) => record,
+        };
         let size = self.admit(&record, transaction)?;
         let topic = match self.known(topic) {
-            // The limit may have been raised for a record that exceeds it.
             Some(topic) if topic.is_current() && topic.admit(&record, size).is_ok() => topic,
             _ => self.learn(topic).await?,
         };
         topic.admit(&record, size)?;
-        let space = match self.space.try_acquire_many(size as u32) {
-            Ok(space) => space,
-            Err(_) => self
-                .space
-                .acquire_many(size as u32)
-                .await
-                .map_err(|_| Error::closed("send", "producer"))?,
-        };
+        let space = self.space.acquire_many(size as u32).await;
+        let space = space.map_err(|_| Error::closed("send", "producer"))?;
         self.append(&topic, &record, space, transaction)
+    }
+
+    /// Takes a record in if nothing has to be waited for. Otherwise gives it back, encrypted where
+    /// records are.
+    pub fn send_now(
+        self: &Arc<Self>,
+        topic: &str,
+        record: Record,
+        transaction: u64,
+    ) -> std::result::Result<Result<Delivery>, Record> {
+        let record = match self.core.seal(topic, record) {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error)),
+        };
+        let size = match self.admit(&record, transaction) {
+            Ok(size) => size,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(topic) = self.known(topic)
+            && topic.is_current()
+            // The limit may have been raised for a record that exceeds it.
+            && topic.admit(&record, size).is_ok()
+            && let Ok(space) = self.space.try_acquire_many(size as u32)
+        {
+            return Ok(self.append(&topic, &record, space, transaction));
+        }
+        // What is encrypted once stays as it is.
+        Err(Record { forwarded: true, ..record })
     }
 
     /// Takes a record in if there is room for it now.

@@ -44,7 +44,7 @@ pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
 
 async fn gateway(cluster: &str, listen: SocketAddr) -> Broker {
     let kafka = flymq_broker::kafka::KafkaConfig::new(cluster);
-    let engine = flymq_broker::EngineConfig::Kafka(kafka);
+    let engine = flymq_broker::EngineConfig::Kafka(Box::new(kafka));
     let broker = Broker::start(flymq_broker::Config { engine, listen, ..Default::default() });
     let broker = broker.await.unwrap();
     let client = Client::with_config(config(&broker.local_addr().to_string())).await.unwrap();

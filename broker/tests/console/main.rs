@@ -1,0 +1,12 @@
+//! The console's API and page, as a browser or curl sees them.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../access/help.rs"]
+mod help;
+
+mod hostile;
+mod permissions;
+mod records;
+mod views;
+mod web;
