@@ -96,6 +96,12 @@ pub async fn launch_broker(options: &[&str]) -> anyhow::Result<(Process, String)
     Ok((process, address.to_owned()))
 }
 
+/// As a URL of a client that stays with these addresses, behind which there are proxies: it would learn
+/// of ways around them.
+pub fn only(addresses: &str) -> String {
+    format!("flymq://{addresses}/?metadata_max_age_ms=0")
+}
+
 /// Connects, although the broker may be away or go away just now.
 pub async fn connect(addresses: &str) -> flymq_core::Result<Client> {
     let deadline = Instant::now() + CONNECTED_WITHIN;

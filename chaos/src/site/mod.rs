@@ -13,6 +13,7 @@ use flymq_core::NewTopic;
 use rand::rngs::StdRng;
 
 use crate::Tally;
+use crate::process::only;
 use cluster::Cluster;
 use single::Single;
 
@@ -42,11 +43,11 @@ impl Site {
         })
     }
 
-    /// Where clients connect to whose connections may be cut.
+    /// The URL that clients connect to whose connections may be cut.
     pub fn addresses(&self) -> String {
         match self {
-            Self::Single(single) => single.proxied().to_owned(),
-            Self::Cluster(cluster) => cluster.proxied(),
+            Self::Single(single) => only(single.proxied()),
+            Self::Cluster(cluster) => only(&cluster.proxied()),
         }
     }
 
