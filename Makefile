@@ -31,15 +31,18 @@ RUST_SOURCES := $(shell find protocol auth core broker cli bindings-python/src b
 PYTHON_SOURCES := bindings-python/pyproject.toml bindings-python/README.md \
 	$(shell find bindings-python/python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
-# What may differ between versions of Spring Boot; all of it is tested on the newest one.
+# Where the tests of C build its program that exchanges records.
+C_TESTS := $(CURDIR)/$(CACHE)/c-tests
+# What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
-# The library in the profile of `cargo test`, and a Python to exchange records with.
+# The library in the profile of `cargo test`, a Python to exchange records with, a command to start brokers.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
-	-Dflymq.python=$(CURDIR)/$(BIN)/python
+	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
+	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-rust test-supply test-docs test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
-	clean need-rust need-python need-java
+.PHONY: help demo test test-rust test-supply test-docs test-console test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
+	clean need-rust need-python need-java need-node
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -50,7 +53,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-docs test-python test-c test-java ## Run all tests
+test: test-rust test-supply test-docs test-console test-python test-c test-java ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -63,6 +66,10 @@ test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of wha
 test-docs: $(CACHE)/mkdocs/.tools ## Links and structure of the documentation
 	$(MKDOCS) --clean
 
+test-console: console/node_modules/.package-lock.json | need-rust ## Tests of the console, in a real browser if there is one
+	cargo build --quiet --workspace --bin flymq
+	cd console && npm run --silent check && npm run --silent test && npm run --silent drift && npm run --silent browser
+
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
 		bindings-python/python bindings-python/tests examples/python
@@ -72,7 +79,7 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 		--allowlist bindings-python/stubtest-allowlist.txt --ignore-unused-allowlist
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest -c bindings-python/pyproject.toml \
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
-	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client $(PYTEST_ARGS)
+	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
 
 test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
@@ -82,12 +89,11 @@ install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
 
 test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on the JDK in use and on a newer one
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) verify
-	if [ -n "$(NEWER_JDK)" ]; then cd bindings-java && \
-		$(MAVEN) $(JAVA_TESTS) -pl flymq-client -Dflymq.test.jvm=$(NEWER_JDK)/bin/java surefire:test; fi
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=3.5.7 test
-	cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=4.0.7 \
-		$(if $(NEWER_JDK),-Dflymq.test.jvm=$(NEWER_JDK)/bin/java) test
+	cd bindings-java && LD_LIBRARY_PATH=$(C_TESTS)/prefix/lib $(MAVEN) $(JAVA_TESTS) \
+		-Dflymq.c.exchange="$$(ls $(C_TESTS)/exchange 2> /dev/null)" verify
+	for version in 3.5.7 4.0.7; do \
+		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
+	done
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
@@ -109,11 +115,11 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
-bench-java: | need-rust need-java ## Measure Java against kafka-clients (BENCH_ARGS: -Dfsync=true …)
+bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
-	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
-		dependency:copy-dependencies -DincludeGroupIds=org.slf4j -DoutputDirectory=target/slf4j
-	bench/java/run.sh $(BENCH_ARGS)
+	cd bench/java && $(MAVEN) package
+	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
+		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
 chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
 	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
@@ -123,7 +129,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target
+	rm -rf $(VENV) $(CACHE) dist console/node_modules bindings-java/*/target examples/*/target
 
 # Files.
 
@@ -147,6 +153,10 @@ $(RELEASED)/.wheel: dist/.wheel
 $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
+	touch $@
+
+console/node_modules/.package-lock.json: console/package.json console/package-lock.json | need-node
+	cd console && npm ci --silent
 	touch $@
 
 $(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
@@ -184,3 +194,9 @@ need-java:
 	@javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' || \
 		{ echo "install a JDK of version 17 or later (Debian: apt-get install openjdk-17-jdk-headless): the Java modules need it" >&2; exit 1; }
 	@command -v mvn > /dev/null || { echo "install Maven (Debian: apt-get install maven): it builds the Java modules" >&2; exit 1; }
+
+need-node:
+	@version=$$(node --version 2> /dev/null) || true; \
+	if [ "$$(printf '%s\n' v20.19 "$$version" | sort -V | head -n 1)" != v20.19 ] || ! command -v npm > /dev/null; then \
+		echo "install Node.js 20.19 or later with npm (found: $${version:-none}): the console's page is tested with it" >&2; exit 1; \
+	fi

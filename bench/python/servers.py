@@ -1,5 +1,6 @@
 """The servers, each a process of its own with its data on the disk that is meant."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from cluster import STANDARD, Cluster  # noqa: E402
 from process import reserve_port, spawn  # noqa: E402
 
 _START_TIMEOUT = 30.0
+#: The command of the package, or the one that is named.
+_FLYMQ = [os.environ["FLYMQ_BIN"]] if "FLYMQ_BIN" in os.environ else [sys.executable, "-m", "flymq"]
 
 
 class Missing(Exception):
@@ -41,7 +44,7 @@ class Server(Protocol):
 class FlyMQ:
     def __init__(self, directory: Path, durability: Durability) -> None:
         options = ["--listen", "127.0.0.1:0", "--durability", durability]
-        command = [sys.executable, "-m", "flymq", "broker", *options, "--data-dir", str(directory)]
+        command = [*_FLYMQ, "broker", *options, "--data-dir", str(directory)]
         self._process = spawn(command, output=subprocess.PIPE)
         assert self._process.stdout is not None
         line = self._process.stdout.readline().decode()
@@ -49,7 +52,7 @@ class FlyMQ:
             raise RuntimeError(f"the broker said {line!r}")
         self.address = line.removeprefix("listening on ").strip()
         self.pid = self._process.pid
-        self.version = _output(sys.executable, "-m", "flymq", "--version")
+        self.version = _output(*_FLYMQ, "--version")
         self.settings = f"--durability {durability}"
 
     def close(self) -> None:

@@ -235,6 +235,10 @@ enum flymq_code
      */
     FLYMQ_ERROR_OVERLOADED = 704,
     /**
+     * The Kafka cluster behind a gateway cannot serve the request now.
+     */
+    FLYMQ_ERROR_UNAVAILABLE = 705,
+    /**
      * No answer came in time.
      */
     FLYMQ_ERROR_TIMEOUT = 900,
@@ -986,6 +990,21 @@ FLYMQ_API
 int32_t flymq_client_metrics(const flymq_client *client,
                              flymq_table **table,
                              flymq_error **error);
+
+/**
+ * Every address of a broker that the client knows, a row each: name, address (an IP address and a
+ * port), learnt (1 if a broker has named it), in_use (1 for the one connected to last), circuit
+ * ("closed", "open" or "half-open": whether the address is used), failures (in a row), last_error and
+ * last_error_at (in milliseconds since 1970), which may be missing.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: CLOSED, INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_client_endpoints(const flymq_client *client,
+                               flymq_table **table,
+                               flymq_error **error);
 
 /**
  * Finishes what flymq_client_produce() has under way, aborts an open transaction of

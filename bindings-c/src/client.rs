@@ -4,7 +4,9 @@ use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use flymq_core::{Client, Config, FetchOptions, Isolation, Record, RecordMetadata, Result};
+use flymq_core::{
+    Client, Config, EndpointMetrics, FetchOptions, Isolation, Record, RecordMetadata, Result,
+};
 
 use crate::boundary::{self, given, invalid, put};
 use crate::config::{Kind, apply, flymq_config};
@@ -266,6 +268,12 @@ pub extern "C" fn flymq_client_metrics(
         let metrics = flymq_client::get(client)?.client.metrics();
         let mut rows = vec![
             ["connections".into(), metrics.connections.into()],
+            ["connections_opened".into(), metrics.connections_opened.into()],
+            ["connections_failed".into(), metrics.connections_failed.into()],
+            ["connections_lost".into(), metrics.connections_lost.into()],
+            ["reconnects".into(), metrics.reconnects.into()],
+            ["failovers".into(), metrics.failovers.into()],
+            ["metadata_refreshes".into(), metrics.metadata_refreshes.into()],
             ["requests".into(), metrics.requests.into()],
             ["retries".into(), metrics.retries.into()],
             ["buffered_bytes".into(), metrics.buffered_bytes.into()],
@@ -289,6 +297,48 @@ pub extern "C" fn flymq_client_metrics(
             [format!("requests.{operation}").into(), counted.requests.into()]
         }));
         Ok(flymq_table::new(&["name", "value"], rows))
+    })
+}
+
+/// Every address of a broker that the client knows, a row each: name, address (an IP address and a
+/// port), learnt (1 if a broker has named it), in_use (1 for the one connected to last), circuit
+/// ("closed", "open" or "half-open": whether the address is used), failures (in a row), last_error and
+/// last_error_at (in milliseconds since 1970), which may be missing.
+///
+/// The caller frees the table with flymq_table_free().
+///
+/// Errors: CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_client_endpoints(
+    client: Option<&flymq_client>,
+    table: Option<&mut MaybeUninit<*mut flymq_table>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    const COLUMNS: [&str; 8] = [
+        "name",
+        "address",
+        "learnt",
+        "in_use",
+        "circuit",
+        "failures",
+        "last_error",
+        "last_error_at",
+    ];
+    boundary::make(table, error, || {
+        let endpoints = flymq_client::get(client)?.client.metrics().endpoints;
+        let row = |endpoint: EndpointMetrics| {
+            [
+                endpoint.name.into(),
+                endpoint.address.into(),
+                i32::from(endpoint.learnt).into(),
+                i32::from(endpoint.in_use).into(),
+                endpoint.circuit.name().into(),
+                endpoint.failures.into(),
+                endpoint.last_error.into(),
+                endpoint.last_error_at.into(),
+            ]
+        };
+        Ok(flymq_table::new(&COLUMNS, endpoints.into_iter().map(row)))
     })
 }
 

@@ -98,6 +98,8 @@ pub enum flymq_code {
     FLYMQ_ERROR_SHUTTING_DOWN = 703,
     /// The broker has more in flight than it takes.
     FLYMQ_ERROR_OVERLOADED = 704,
+    /// The Kafka cluster behind a gateway cannot serve the request now.
+    FLYMQ_ERROR_UNAVAILABLE = 705,
     /// No answer came in time.
     FLYMQ_ERROR_TIMEOUT = 900,
     /// No connection to any broker could be made.

@@ -96,6 +96,7 @@ if has cmake; then check "a program outside, by CMake" outside_cmake; else skip 
 # Behaviour, under AddressSanitizer and UndefinedBehaviorSanitizer, LeakSanitizer among them.
 
 python3 "$here/scenarios.py" "$root"/conformance/{groups,transactions}/scenarios.json >"$out/scenarios.txt"
+python3 "$here/scenarios.py" "$root/conformance/failover/scenarios.json" >"$out/failover.txt"
 python3 "$here/vectors.py" "$root/conformance/partitioner/murmur2.json" >"$out/vectors.txt"
 python3 "$here/misuse.py" "$stage/include/flymq.h" >"$out/test_misuse.c"
 compile() { # NAME OUTPUT FLAGS…
@@ -116,6 +117,7 @@ for name in client producer consumer transactions process threads misuse; do
 done
 check "partitioner" sanitized partitioner "$out/vectors.txt"
 check "conformance scenarios" sanitized scenarios "$out/scenarios.txt"
+check "failover scenarios" sanitized failover "$out/failover.txt"
 mkdir "$out/certificates"
 if has openssl; then
     check "certificates" "$here/certs.sh" "$out/certificates"

@@ -40,7 +40,7 @@ def line(fields: dict[str, Any]) -> str:
 for path in map(Path, sys.argv[1:]):
     for scenario in json.loads(path.read_text()):
         print(line({"scenario": scenario["name"]}))
-        for topic, partitions in scenario["topics"].items():
+        for topic, partitions in scenario.get("topics", {}).items():
             print(line({"do": "create_topic", "topic": topic, "partitions": partitions}))
         for step in scenario["steps"]:
             print(line(step))

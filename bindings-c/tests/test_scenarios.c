@@ -1,54 +1,12 @@
 /* The scenarios of conformance/groups and conformance/transactions, as scenarios.py writes them. */
-#include "check.h"
+#include "steps.h"
 #include <time.h>
-
-enum { FIELDS = 16, NAMES = 8, ITEMS = 64, LINE = 4096 };
-
-typedef struct {
-    const char *key, *value;
-} Field;
-
-static Field fields[FIELDS];
-
-static const char *find(const char *key) {
-    for (int i = 0; i < FIELDS && fields[i].key != NULL; i++) {
-        if (strcmp(fields[i].key, key) == 0) {
-            return fields[i].value;
-        }
-    }
-    return NULL;
-}
-
-static const char *field(const char *key) {
-    const char *value = find(key);
-    if (value == NULL) {
-        fprintf(stderr, "the step has no %s\n", key);
-        abort();
-    }
-    return value;
-}
-
-static int64_t field_number(const char *key) {
-    const char *value = find(key);
-    return value == NULL ? 0 : strtoll(value, NULL, 10);
-}
-
-/* The items of a list; their text lives until the next step. */
-static size_t split(const char *list, const char *items[ITEMS]) {
-    static char memory[8][LINE];
-    static int turn;
-    char *text = strcpy(memory[turn++ % 8], list);
-    size_t count = 0;
-    for (char *item = strtok(text, ","); item != NULL; item = strtok(NULL, ",")) {
-        CHECK(count < ITEMS);
-        items[count++] = item;
-    }
-    return count;
-}
 
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
+
+enum { NAMES = 8 };
 
 /* What is open, by its name. */
 typedef struct {
@@ -420,19 +378,7 @@ int main(int argc, char **argv) {
     static char line[LINE];
     int scenarios = 0;
     while (fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = 0;
-        memset(fields, 0, sizeof fields);
-        int count = 0;
-        for (char *part = line, *next; part != NULL; part = next) {
-            next = strchr(part, '\t');
-            if (next != NULL) {
-                *next++ = 0;
-            }
-            char *equals = strchr(part, '=');
-            CHECK(equals != NULL && count < FIELDS);
-            *equals = 0;
-            fields[count++] = (Field){part, equals + 1};
-        }
+        read_step(line);
         if (find("scenario") != NULL) {
             if (scenarios++ > 0) {
                 end_scenario();

@@ -18,11 +18,25 @@ pub enum Durability {
     Os,
 }
 
+/// Where records are stored.
+#[derive(Clone, Debug, Default)]
+pub enum EngineConfig {
+    /// On this machine, in the data folder.
+    #[default]
+    Embedded,
+    /// In an Apache Kafka cluster; this broker is a gateway to it.
+    #[cfg(feature = "kafka")]
+    Kafka(crate::kafka::KafkaConfig),
+}
+
 /// Options of a broker.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where everything is stored. Created if missing; used by one broker at a time.
     pub data_dir: PathBuf,
+    /// Where records are stored. Default [`EngineConfig::Embedded`]. A gateway has no use for the
+    /// options that concern storage.
+    pub engine: EngineConfig,
     /// Address and port to listen on; port 0 takes a free one. Default 127.0.0.1:9092.
     pub listen: SocketAddr,
     /// Where to tell of health and metrics over HTTP, or HTTPS where the broker has TLS. Default
@@ -30,6 +44,9 @@ pub struct Config {
     pub http_listen: Option<SocketAddr>,
     /// Whether the console, a page to look at the broker with, is served at `http_listen`. Default no.
     pub console: bool,
+    /// Where to send traces and metrics. Default nowhere.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<crate::otlp::OtlpConfig>,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
     /// Takes connections within TLS only. Default none: connections are plain.
@@ -74,9 +91,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("flymq-data"),
+            engine: EngineConfig::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
             http_listen: None,
             console: false,
+            #[cfg(feature = "otlp")]
+            otlp: None,
             advertised_host: None,
             tls: None,
             durability: Durability::default(),

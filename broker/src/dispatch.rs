@@ -109,11 +109,17 @@ pub fn dispatch(
         OpCode::AddPartitions => guarded!(|request| engine.add_partitions(request)),
         OpCode::DescribeTopic => guarded!(|request| engine.describe_topic(request)),
         OpCode::AlterTopic => guarded!(|request| engine.alter_topic(request)),
+        OpCode::ClusterStatus => {
+            guarded!(|ClusterStatusRequest {}| cluster_status(shared))
+        }
         OpCode::Subscribe => {
             let client = state.client.clone();
             guarded!(|request| engine.subscribe(request, client))
         }
-        OpCode::Heartbeat => guarded!(|request| engine.heartbeat(request)),
+        OpCode::Heartbeat => {
+            let client = state.client.clone();
+            guarded!(|request| engine.heartbeat(request, client))
+        }
         OpCode::Leave => guarded!(|request| engine.leave(request)),
         OpCode::Commit => guarded!(|request| engine.commit(request)),
         OpCode::Committed => guarded!(|request| engine.committed(request)),
@@ -298,9 +304,15 @@ fn produce(shared: &Shared, request: ProduceRequest) -> Reply<ProduceResponse> {
     let metrics = shared.metrics.clone();
     let topic = request.topic.clone();
     let (records, bytes) = (request.batch.count.into(), request.batch.records.len());
-    counted(shared.engine.produce(request), move |response| {
-        if !response.duplicate {
+    #[cfg(feature = "otlp")]
+    let storing = shared.otlp.as_ref().and_then(|otlp| otlp.storing(&request));
+    noted(shared.engine.produce(request), move |result| {
+        if result.as_ref().is_ok_and(|response| !response.duplicate) {
             metrics.topics.produced(&topic, records, bytes);
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(storing) = storing {
+            storing.end(result);
         }
     })
 }
@@ -309,21 +321,25 @@ fn produce(shared: &Shared, request: ProduceRequest) -> Reply<ProduceResponse> {
 fn consume(shared: &Shared, request: ConsumeRequest) -> Reply<ConsumeResponse> {
     let metrics = shared.metrics.clone();
     let topic = request.topic.clone();
-    counted(shared.engine.consume(request), move |response| {
-        if let Some(record) = &response.record {
+    noted(shared.engine.consume(request), move |result| {
+        if let Ok(ConsumeResponse { record: Some(record), .. }) = result {
             let length = |blob: &Option<Blob>| blob.as_ref().map_or(0, |blob| blob.len());
             metrics.topics.consumed(&topic, 1, length(&record.key) + length(&record.value));
         }
     })
 }
 
-fn counted<T: Send + 'static>(
+/// Has `note` see the answer.
+fn noted<T: Send + 'static>(
     reply: Reply<T>,
-    count: impl FnOnce(&T) + Send + 'static,
+    note: impl FnOnce(&Result<T>) + Send + 'static,
 ) -> Reply<T> {
     match reply {
-        Reply::Ready(result) => Reply::Ready(result.inspect(count)),
-        Reply::Later(future) => Reply::Later(future.map(|result| result.inspect(count)).boxed()),
+        Reply::Ready(result) => {
+            note(&result);
+            Reply::Ready(result)
+        }
+        Reply::Later(future) => Reply::Later(future.inspect(note).boxed()),
     }
 }
 
@@ -404,14 +420,25 @@ fn metadata(shared: &Shared, request: MetadataRequest) -> Reply<MetadataResponse
             format!("{} topics exceed the limit of {MAX_NAMED}", request.topics.len()),
         )));
     }
-    let brokers =
-        vec![BrokerInfo { id: 0, host: shared.advertised_host(), port: shared.local_addr.port() }];
+    let brokers = shared.brokers();
     match shared.engine.metadata(request) {
         Reply::Ready(result) => {
             Reply::Ready(result.map(|topics| MetadataResponse { brokers, topics }))
         }
         Reply::Later(future) => Reply::Later(
             async move { Ok(MetadataResponse { brokers, topics: future.await? }) }.boxed(),
+        ),
+    }
+}
+
+pub fn cluster_status(shared: &Shared) -> Reply<ClusterStatusResponse> {
+    let brokers = shared.brokers();
+    match shared.engine.cluster_status() {
+        Reply::Ready(result) => {
+            Reply::Ready(result.map(|status| ClusterStatusResponse { brokers, ..status }))
+        }
+        Reply::Later(future) => Reply::Later(
+            async move { Ok(ClusterStatusResponse { brokers, ..future.await? }) }.boxed(),
         ),
     }
 }

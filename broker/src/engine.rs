@@ -97,10 +97,19 @@ pub trait Engine: Send + Sync + 'static {
     /// Changes a topic's configuration.
     fn alter_topic(&self, request: AlterTopicRequest) -> Reply<AlterTopicResponse>;
 
+    /// How the cluster is. The session adds the brokers.
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse>;
+    /// Makes a broker that takes connections known to all others of its cluster.
+    fn announce(&self, _broker: BrokerInfo) {}
+    /// The brokers that are alive, by id; none where there is but the one that is asked.
+    fn brokers(&self) -> Vec<BrokerInfo> {
+        Vec::new()
+    }
+
     /// Joins a group, or changes a member's subscription.
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse>;
     /// Keeps a membership alive.
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse>;
+    fn heartbeat(&self, request: HeartbeatRequest, client: Client) -> Reply<HeartbeatResponse>;
     /// Leaves a group.
     fn leave(&self, request: LeaveRequest) -> Reply<LeaveResponse>;
     /// Stores a group's offsets.
@@ -134,6 +143,10 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Has fetches that wait answered now, and from now on at once.
     fn stop_waiting(&self);
+
+    /// Stops working without waiting for anything. What was acknowledged is as durable as it was
+    /// promised to be.
+    fn stop(&self);
 
     /// Brings everything to the disk. Called once, after the last request.
     fn close(&self) -> BoxFuture<'static, ()>;

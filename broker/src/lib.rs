@@ -10,12 +10,14 @@
 //! | `dispatch` | operation → engine call → response |
 //! | [`access`] | who may use the broker, and for what |
 //! | `metrics` | what the broker counts of its work |
+//! | `otlp` | traces and metrics for a collector, with the feature of that name |
 //! | `http` | health, metrics and the console for those who watch the broker |
 //! | `connections` | who is connected |
 //! | `budget` | the bytes that all connections together may have in flight |
 //! | `groups` | consumer groups: who reads which partition |
 //! | [`engine`] | what a storage engine must do |
 //! | [`embedded`] | the engine for one machine, on fjall |
+//! | `kafka` | the engine for an Apache Kafka cluster (feature `kafka`) |
 //! | [`topic`] | topic names and configuration keys |
 //!
 //! ```
@@ -43,7 +45,11 @@ pub mod embedded;
 pub mod engine;
 mod groups;
 mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod server;
 mod session;
 pub mod tls;
@@ -51,8 +57,10 @@ pub mod topic;
 mod transport;
 
 pub use access::{Access, AuthConfig, InitialUser};
-pub use config::{Config, Durability};
+pub use config::{Config, Durability, EngineConfig};
 pub use flymq_protocol::{ErrorCode, ProtocolError};
+#[cfg(feature = "otlp")]
+pub use otlp::OtlpConfig;
 pub use server::Broker;
 pub use tls::{ClientAuth, Pem, TlsConfig, TlsVersion};
 

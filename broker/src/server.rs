@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flymq_protocol::messages::BrokerInfo;
 use flymq_protocol::{ErrorCode, ProtocolError, frame};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,12 +14,16 @@ use tokio::task::JoinHandle;
 use crate::Result;
 use crate::access::Access;
 use crate::budget::Budget;
-use crate::config::Config;
+use crate::config::{Config, EngineConfig};
 use crate::connections::Connections;
 use crate::embedded::EmbeddedEngine;
 use crate::engine::Engine;
 use crate::http::{Console, HttpListener};
+#[cfg(feature = "kafka")]
+use crate::kafka::KafkaEngine;
 use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::otlp::Otlp;
 use crate::session::Session;
 use crate::tls::{PeerIdentity, Secured, Tls};
 use crate::transport::Transport;
@@ -35,6 +40,8 @@ pub(crate) struct Shared {
     pub metrics: Arc<Metrics>,
     pub connections: Arc<Connections>,
     pub started: Instant,
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<Otlp>,
     stopping: watch::Sender<bool>,
 }
 
@@ -55,27 +62,46 @@ impl Shared {
             None => self.local_addr.ip().to_string(),
         }
     }
+
+    /// The brokers that clients may use, this one at least.
+    pub fn brokers(&self) -> Vec<BrokerInfo> {
+        let known = self.engine.brokers();
+        if known.is_empty() { vec![self.broker()] } else { known }
+    }
+
+    /// This broker as clients are told of it.
+    fn broker(&self) -> BrokerInfo {
+        BrokerInfo { id: 0, host: self.advertised_host(), port: self.local_addr.port() }
+    }
 }
 
 /// A running broker. Dropping it without [`shutdown`](Broker::shutdown) stops it too, as abruptly as
 /// a crash would: nothing acknowledged is lost.
 pub struct Broker {
     shared: Arc<Shared>,
-    embedded: Arc<EmbeddedEngine>,
+    engines: Engines,
     accepting: JoinHandle<()>,
     sessions: Arc<Semaphore>,
     http: Option<HttpListener>,
 }
 
+/// The engine by its type, for those who want more of it than any engine offers.
+#[derive(Default)]
+struct Engines {
+    embedded: Option<Arc<EmbeddedEngine>>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<Arc<KafkaEngine>>,
+}
+
 impl Broker {
-    /// Opens the data folder and listens. Must be called within a tokio runtime with time and I/O
-    /// enabled, which serves the broker from then on.
+    /// Opens the data folder, or connects to the Kafka cluster, and listens. Must be called within a
+    /// tokio runtime with time and I/O enabled, which serves the broker from then on.
     ///
     /// # Errors
     ///
     /// STORAGE_FAILED if the data folder cannot be used, because another broker has it or it is of
     /// another version; INVALID_ARGUMENT if the address cannot be listened on, or the files for TLS
-    /// cannot be used.
+    /// or other options cannot be used; UNAVAILABLE if the Kafka cluster cannot be reached.
     pub async fn start(config: Config) -> Result<Self> {
         if config.max_inflight_bytes < 2 * config.max_frame_bytes {
             return Err(ProtocolError::new(
@@ -93,18 +119,14 @@ impl Broker {
         let local_addr = listener.local_addr().map_err(cannot_listen)?;
         let budget = Budget::new(config.max_inflight_bytes);
         let metrics = Metrics::new();
-        let opening = config.clone();
-        let (tls, access) = blocking(move || {
-            let tls = opening.tls.clone().map(Tls::open).transpose()?;
-            Ok((tls.map(Arc::new), open_access(&opening)?))
-        })
-        .await?;
+        let tls = config.tls.clone();
+        let tls = blocking(move || tls.map(Tls::open).transpose()).await?.map(Arc::new);
         // Before the engine, which may take a while to open: until then the broker lives and is not
         // ready.
         let http = match config.http_listen {
             Some(listen) => {
                 let console = config.console.then(|| Console {
-                    has_users: access.is_some(),
+                    has_users: config.auth.is_some(),
                     host: config.advertised_host.clone(),
                 });
                 Some(HttpListener::start(listen, tls.clone(), console).await?)
@@ -117,16 +139,16 @@ impl Broker {
             }
             None => None,
         };
-        let opening = (config.clone(), budget.clone(), metrics.engine.clone());
-        let open = move || EmbeddedEngine::open(&opening.0, opening.1, opening.2);
-        let embedded = blocking(open).await?;
+        #[cfg(feature = "otlp")]
+        let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
+        let (engine, engines) = open_engine(&config, budget.clone(), &metrics).await?;
+        let access = open_access(&config, &engines).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
-        let embedded = Arc::new(embedded);
         let sessions = Arc::new(Semaphore::new(config.max_connections));
         let shared = Arc::new(Shared {
-            engine: embedded.clone(),
+            engine,
             access,
             budget,
             local_addr,
@@ -134,18 +156,31 @@ impl Broker {
             metrics,
             connections: Arc::default(),
             started: Instant::now(),
+            #[cfg(feature = "otlp")]
+            otlp,
             stopping: watch::Sender::new(false),
             config,
         });
-        tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+        match &shared.config.engine {
+            EngineConfig::Embedded => {
+                tracing::info!(address = %local_addr, data = %shared.config.data_dir.display(), "broker started");
+            }
+            #[cfg(feature = "kafka")]
+            EngineConfig::Kafka(_) => {
+                tracing::info!(address = %local_addr, cluster = shared.engine.cluster_id(), "gateway started");
+            }
+        }
         if let Some(tls) = &shared.tls {
             tokio::spawn(tls.clone().keep_fresh(shared.stopping()));
         }
+        shared.engine.announce(shared.broker());
         let accepting = tokio::spawn(accept(listener, shared.clone(), sessions.clone()));
+        #[cfg(feature = "otlp")]
+        tokio::spawn(Otlp::keep_sending(shared.clone()));
         if let Some(http) = &http {
             http.started(shared.clone());
         }
-        Ok(Self { shared, embedded, accepting, sessions, http })
+        Ok(Self { shared, engines, accepting, sessions, http })
     }
 
     /// The address that clients connect to, with the port that was taken.
@@ -165,9 +200,20 @@ impl Broker {
         Some(format!("{scheme}://{address}/"))
     }
 
-    /// The storage engine, for tests that need more than the protocol offers.
-    pub fn engine(&self) -> &EmbeddedEngine {
-        &self.embedded
+    /// The storage engine.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.shared.engine
+    }
+
+    /// The storage engine if it is the one on this machine.
+    pub fn embedded(&self) -> Option<&EmbeddedEngine> {
+        self.engines.embedded.as_deref()
+    }
+
+    /// The storage engine if it is a Kafka cluster's.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(&self) -> Option<&KafkaEngine> {
+        self.engines.kafka.as_deref()
     }
 
     /// Stops accepting, lets requests under way finish within `shutdown_timeout`, and brings
@@ -183,6 +229,10 @@ impl Broker {
         if tokio::time::timeout(self.shared.config.shutdown_timeout, ended).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = &self.shared.otlp {
+            otlp.close(&self.shared).await;
+        }
         self.shared.engine.close().await;
         tracing::info!("broker stopped");
     }
@@ -192,12 +242,33 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.accepting.abort();
         self.shared.stopping.send_replace(true);
-        self.embedded.stop();
+        self.shared.engine.stop();
     }
 }
 
-/// Runs what waits for the file system.
-async fn blocking<T: Send + 'static>(
+async fn open_engine(
+    config: &Config,
+    budget: Budget,
+    metrics: &Metrics,
+) -> Result<(Arc<dyn Engine>, Engines)> {
+    match &config.engine {
+        EngineConfig::Embedded => {
+            let (config, counters) = (config.clone(), metrics.engine.clone());
+            let open = move || EmbeddedEngine::open(&config, budget, counters);
+            let embedded = blocking(open).await?;
+            let embedded = Arc::new(embedded);
+            Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
+        }
+        #[cfg(feature = "kafka")]
+        EngineConfig::Kafka(kafka) => {
+            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
+        }
+    }
+}
+
+/// Runs what may block.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work)
@@ -205,14 +276,26 @@ async fn blocking<T: Send + 'static>(
         .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
-fn open_access(config: &Config) -> Result<Option<Arc<Access>>> {
-    let Some(auth) = &config.auth else {
-        if Access::exists(&config.data_dir) {
+async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Access>>> {
+    let Some(auth) = config.auth.clone() else {
+        if engines.embedded.is_some() && Access::exists(&config.data_dir) {
             tracing::warn!("the data folder has users, but authentication is off");
         }
         return Ok(None);
     };
-    let access = Access::open(&config.data_dir, auth.clone())?;
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &engines.kafka {
+        let access = kafka.access(auth).await?;
+        if !access.has_users() {
+            tracing::warn!(
+                "there are no users, so nobody can log in; start a gateway with a first \
+                 administrator"
+            );
+        }
+        return Ok(Some(Arc::new(access)));
+    }
+    let folder = config.data_dir.clone();
+    let access = blocking(move || Access::open(&folder, auth)).await?;
     if !access.has_users() {
         tracing::warn!(
             "there are no users, so nobody can log in; stop the broker and add one with \

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use flymq_protocol::frame::{Frame, FrameHeader, HEADER_LEN};
-use flymq_protocol::{ProtocolError, bounds};
+use flymq_protocol::{ErrorCode, ProtocolError, bounds};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -157,6 +157,12 @@ impl Session {
                 self.counted.open();
             }
             if *stopping.borrow() && self.pending.is_empty() {
+                // Whatever is on its way here has not been begun with, and this tells the client so.
+                let stopping =
+                    ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping");
+                self.take(refuse(&self.shared, 0, stopping)).await?;
+                self.flush().await?;
+                linger(&mut self.stream).await;
                 return Ok(());
             }
             if self.state.access.is_over() {

@@ -25,10 +25,15 @@ pub fn check_name(name: &str) -> Result<()> {
 
 /// A name from a request, cut to a length that is fit for a message.
 pub fn shorten(name: &str) -> String {
-    if name.chars().count() <= 64 {
-        return name.to_owned();
+    shorten_to(name, 64)
+}
+
+/// Foreign text, cut to at most so many characters.
+pub(crate) fn shorten_to(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
     }
-    name.chars().take(64).chain("…".chars()).collect()
+    text.chars().take(most).chain("…".chars()).collect()
 }
 
 /// How often and how long records are kept, and how large they may be.
@@ -95,6 +100,14 @@ impl TopicConfig {
             })?;
         }
         Ok(config)
+    }
+
+    /// Sets a key to a value that is in force elsewhere, whatever its bounds here.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn put(&mut self, name: &str, value: i64) {
+        if let Some((.., field)) = KEYS.into_iter().find(|key| key.0 == name) {
+            *field(self) = value;
+        }
     }
 
     /// Every key with the value in force.

@@ -57,6 +57,7 @@ impl Member {
             member_id: self.id.clone(),
             generation: self.generation,
             owned: owned.map(wire),
+            ..Default::default()
         }
     }
 
@@ -79,7 +80,8 @@ impl Member {
 
     fn leave(&self, returning: bool) -> LeaveRequest {
         let (group, member_id) = ("g".into(), self.id.clone());
-        LeaveRequest { group, member_id, generation: self.generation, returning }
+        let generation = self.generation;
+        LeaveRequest { group, member_id, generation, returning, ..Default::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use flymq_broker::{Broker, Config, Durability, ErrorCode};
+use flymq_protocol::error::ErrorReply;
 use flymq_protocol::messages::*;
 use flymq_protocol::{BatchBuilder, Codec, RecordBatch};
 
@@ -222,7 +223,7 @@ async fn readers_are_led_over_gaps() {
     let mut client = Client::connect(&broker).await;
     client.create("t", 1, &[]).await;
     client.produce("t", 0, &["a", "b"]).await;
-    broker.engine().skip_offsets("t", 0, 5).unwrap();
+    broker.embedded().unwrap().skip_offsets("t", 0, 5).unwrap();
     // A gap at the end is passed over by an empty answer.
     let fetched = client.fetch("t", 0, 2).await;
     assert_eq!((fetched.batches.len(), fetched.next_offset), (0, 7));
@@ -238,6 +239,34 @@ async fn readers_are_led_over_gaps() {
     let mut client = Client::connect(&broker).await;
     assert_eq!(client.offsets("t", 0).await, (0, 8));
     assert_eq!(values(&client.read_all("t", 0, 3).await), ["c"]);
+}
+
+#[tokio::test]
+async fn a_broker_that_stops_says_so_once_it_has_answered_everything() {
+    let (_dir, broker) = start().await;
+    let (mut idle, mut waiting) = (Client::connect(&broker).await, Client::connect(&broker).await);
+    waiting.create("t", 1, &[]).await;
+    let fetch = FetchRequest {
+        max_wait_ms: 60_000,
+        topics: vec![FetchTopic {
+            topic: "t".into(),
+            partitions: vec![FetchPartition { partition: 0, offset: 0, max_bytes: 1000 }],
+        }],
+        ..Default::default()
+    };
+    let id = waiting.send(&fetch).await;
+    // It has been taken up once something behind it is answered.
+    waiting.call_after(id, &PingRequest {}).await.unwrap();
+    let stopping = tokio::spawn(broker.shutdown());
+    waiting.answer::<FetchRequest>(id).await.unwrap();
+    for client in [&mut idle, &mut waiting] {
+        let notice = client.receive().await.unwrap();
+        let error: ErrorReply = notice.decode().unwrap();
+        assert_eq!((notice.id, error.code), (0, ErrorCode::ShuttingDown as u16));
+        assert!(client.receive().await.is_none());
+    }
+    drop((idle, waiting));
+    stopping.await.unwrap();
 }
 
 #[tokio::test]

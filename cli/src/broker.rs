@@ -4,13 +4,18 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+#[cfg(feature = "kafka")]
+use flymq_broker::kafka::KafkaConfig;
 use flymq_broker::{
-    AuthConfig, Broker, ClientAuth, Config, Durability, InitialUser, Pem, TlsConfig, TlsVersion,
+    AuthConfig, Broker, ClientAuth, Config, Durability, EngineConfig, InitialUser, Pem, TlsConfig,
+    TlsVersion,
 };
 use flymq_core::config::read_password;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{BrokerOptions, ClientAuthArg, DurabilityArg, ServerOptions, TlsVersionArg};
+use crate::args::{
+    BrokerOptions, ClientAuthArg, DurabilityArg, EngineArg, ServerOptions, TlsVersionArg,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -18,6 +23,9 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
     let config = Config {
         tls: tls(&options, server)?,
         auth: auth(&options, server.allow_plain_without_tls)?,
+        #[cfg(feature = "otlp")]
+        otlp: otlp(&options)?,
+        engine: engine(&options)?,
         data_dir: options.data_dir,
         listen: options.listen,
         http_listen: options.http_listen,
@@ -68,6 +76,46 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
     })
 }
 
+fn engine(options: &BrokerOptions) -> anyhow::Result<EngineConfig> {
+    match options.engine {
+        EngineArg::Embedded => {
+            #[cfg(feature = "kafka")]
+            if options.kafka_bootstrap.is_some() {
+                // Else records would not go where it looks as if they did.
+                bail!(
+                    "--kafka-bootstrap names a cluster, but the engine is another: add --engine kafka"
+                );
+            }
+            Ok(EngineConfig::Embedded)
+        }
+        #[cfg(feature = "kafka")]
+        EngineArg::Kafka => Ok(EngineConfig::Kafka(kafka(options)?)),
+    }
+}
+
+/// The file's options, and those of the command line on top.
+#[cfg(feature = "kafka")]
+fn kafka(options: &BrokerOptions) -> anyhow::Result<KafkaConfig> {
+    let mut config = KafkaConfig::new(options.kafka_bootstrap.as_deref().unwrap_or_default());
+    let mut set = |text: &str| {
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| anyhow!("a Kafka option is NAME=VALUE"))?;
+        config.set(name.trim(), value).map_err(|e| anyhow!(e.message))
+    };
+    if let Some(path) = &options.kafka_config {
+        let file = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read --kafka-config {}", path.display()))?;
+        for (number, line) in file.lines().enumerate() {
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                set(line).with_context(|| format!("line {} of {}", number + 1, path.display()))?;
+            }
+        }
+    }
+    options.kafka.iter().try_for_each(|option| set(option))?;
+    Ok(config)
+}
+
 fn tls(options: &BrokerOptions, server: &ServerOptions) -> anyhow::Result<Option<TlsConfig>> {
     let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else {
         if server.tls_enabled || server.tls_cert_file.is_some() {
@@ -91,6 +139,26 @@ fn tls(options: &BrokerOptions, server: &ServerOptions) -> anyhow::Result<Option
         tls.min_version = TlsVersion::V1_3;
     }
     Ok(Some(tls))
+}
+
+/// OTLP as the options want it.
+#[cfg(feature = "otlp")]
+fn otlp(options: &BrokerOptions) -> anyhow::Result<Option<flymq_broker::OtlpConfig>> {
+    let Some(endpoint) = &options.otlp_endpoint else { return Ok(None) };
+    let mut otlp = flymq_broker::OtlpConfig::new(endpoint);
+    otlp.metrics_interval = Duration::from_millis(options.otlp_metrics_interval_ms);
+    if let Some(file) = &options.otlp_headers_file {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            // The line may hold a secret, and is not repeated.
+            let (name, value) = line.split_once(':').with_context(|| {
+                format!("{} has a line that is not NAME: VALUE", file.display())
+            })?;
+            otlp.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    Ok(Some(otlp))
 }
 
 /// Authentication as the options want it.

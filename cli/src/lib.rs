@@ -10,7 +10,7 @@
 //! | `access` | `flymq user`, `flymq acl`, `flymq whoami` |
 //! | `certs` | `flymq certs` |
 //! | `key` | `flymq key`, and which keys commands use |
-//! | `health` | `flymq health` |
+//! | `health`, `readiness` | `flymq health`: by the protocol, and over HTTP |
 //! | `capacity` | `flymq capacity` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -39,6 +39,7 @@ mod output;
 mod produce;
 mod progress;
 mod reader;
+mod readiness;
 mod session;
 mod topic;
 
@@ -75,7 +76,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Certs(command) => certs::run(command),
         Command::Key(command) => key::run(command),
         Command::Bench(command) => bench::run(&server, command),
-        Command::Health { timeout_ms, format } => health::run(&server, timeout_ms, format),
+        Command::Health { http: Some(url), timeout_ms, format } => {
+            readiness::run(&server, &url, timeout_ms, format)
+        }
+        Command::Health { http: None, timeout_ms, format } => {
+            health::run(&server, timeout_ms, format)
+        }
         Command::Capacity(options) => capacity::run(&options),
         Command::Completions { shell } => completions(shell),
     };

@@ -55,7 +55,16 @@ fn health_says_whether_a_broker_answers() {
     assert_eq!(healthy["address"], broker.address);
     assert!(healthy["latency_ms"].as_f64().unwrap() > 0.0);
 
+    // Every address is asked, and one that does not answer is named.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let both = format!("{nobody},{}", broker.address);
+    let ran = run(&["-a", &both, "health"], b"");
+    assert!(ran.out.starts_with(&ok) && ran.err.contains(&nobody.to_string()), "{ran:?}");
+    assert_eq!(ran.status.code(), Some(1));
+
     broker.kill();
+    let err = run(&["-a", &both, "health"], b"").bad(1);
+    assert!([&broker.address, &nobody.to_string()].iter().all(|a| err.contains(*a)), "{err}");
     let err = broker.flymq(&["health"]).bad(1);
     assert!(err.contains("CONNECT_FAILED 901") && err.contains("\nhint: "), "{err}");
     let ran = broker.flymq(&["health", "--format", "json"]);

@@ -93,6 +93,18 @@ impl ClientBuilder {
         self.with(|config| config.transactional_id = Some(id.into()))
     }
 
+    /// A file in the form of `/etc/hosts` that is looked into before the system is asked what
+    /// address a broker's name stands for. It is read each time. Default none.
+    pub fn hosts_file(self, path: impl Into<PathBuf>) -> Self {
+        self.with(|config| config.hosts_file = Some(path.into()))
+    }
+
+    /// How long what is known of the cluster's brokers is taken for true; 0 to use the given
+    /// addresses only. Default 5 minutes.
+    pub fn metadata_max_age(self, age: Duration) -> Self {
+        self.with(|config| config.metadata_max_age = age)
+    }
+
     /// How long making a connection may take. Default 10 s.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         self.with(|config| config.connect_timeout = timeout)

@@ -6,6 +6,7 @@
 //! | [`pool`] | [`ClientPool`]: clients to be borrowed |
 //! | [`access`] | users and what they may do |
 //! | [`admin`] | topics and offsets |
+//! | [`cluster`] | how the cluster is |
 //! | [`groups`] | groups from outside: members, offsets, lag |
 //! | [`producer`] | [`Producer`]: batches, back-pressure, idempotence, retries; [`TransactionalProducer`] |
 //! | [`consumer`] | [`Consumer`]: reading ahead, positions, groups |
@@ -16,6 +17,7 @@
 //! | [`builder`], [`config`] | options of a client, one by one or from a URL |
 //! | [`options`] | options of all builders by their names |
 //! | [`error`], [`metrics`] | the one error type, counters |
+//! | `otel` | traces through records, with the feature of that name |
 //! | [`blocking`] | a runtime for callers that are not asynchronous |
 
 #![forbid(unsafe_code)]
@@ -26,6 +28,7 @@ pub mod blocking;
 pub mod builder;
 pub mod client;
 mod clock;
+pub mod cluster;
 pub mod config;
 pub mod consumer;
 pub mod encryption;
@@ -34,6 +37,8 @@ pub mod groups;
 mod link;
 pub mod metrics;
 pub mod options;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod pool;
 pub mod producer;
 pub mod record;
@@ -45,6 +50,7 @@ pub use admin::{
 };
 pub use builder::ClientBuilder;
 pub use client::{BrokerVersion, Client, FetchOptions};
+pub use cluster::{ClusterNode, ClusterStatus, PartitionStatus};
 pub use config::{Config, Mechanism};
 pub use consumer::{
     Assignor, Commit, Consumer, ConsumerBuilder, Event, GroupMetadata, OffsetReset, OnUnreadable,
@@ -56,7 +62,7 @@ pub use flymq_auth::Password;
 pub use flymq_protocol::ErrorCode;
 pub use flymq_protocol::messages::Isolation;
 pub use groups::{GroupDescription, GroupListing, GroupState, MemberDescription, PartitionLag};
-pub use metrics::{MetricsSnapshot, OperationMetrics};
+pub use metrics::{Circuit, EndpointMetrics, MetricsSnapshot, OperationMetrics};
 pub use options::OptionInfo;
 pub use pool::{ClientPool, PooledClient};
 pub use producer::{

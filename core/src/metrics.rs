@@ -14,6 +14,12 @@ use crate::error::Error;
 #[derive(Default)]
 pub(crate) struct Metrics {
     connections: AtomicI64,
+    connections_opened: AtomicU64,
+    connections_failed: AtomicU64,
+    connections_lost: AtomicU64,
+    reconnects: AtomicU64,
+    failovers: AtomicU64,
+    metadata_refreshes: AtomicU64,
     retries: AtomicU64,
     buffered_bytes: AtomicI64,
     buffered_records: AtomicI64,
@@ -46,6 +52,20 @@ struct Operation {
 pub struct MetricsSnapshot {
     /// Connections open now.
     pub connections: u64,
+    /// Connections that were made.
+    pub connections_opened: u64,
+    /// Attempts to connect that failed.
+    pub connections_failed: u64,
+    /// Connections that ended without either side having closed them in good order.
+    pub connections_lost: u64,
+    /// Connections that were made in place of one that had ended.
+    pub reconnects: u64,
+    /// How often the client went over to another broker.
+    pub failovers: u64,
+    /// How often the brokers were asked which ones there are.
+    pub metadata_refreshes: u64,
+    /// Every address of a broker that is known.
+    pub endpoints: Vec<EndpointMetrics>,
     /// Requests answered, with a result or an error.
     pub requests: u64,
     /// Requests or batches that were sent again.
@@ -81,6 +101,49 @@ pub struct MetricsSnapshot {
     pub latency_p99: Duration,
     /// 99.9 % took no longer.
     pub latency_p999: Duration,
+}
+
+/// How an address of a broker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointMetrics {
+    /// `host:port`, as the application or a broker has named it.
+    pub name: String,
+    /// What the name stands for: an IP address and a port.
+    pub address: String,
+    /// Whether a broker has named it, and not the application.
+    pub learnt: bool,
+    /// Whether it is the one that the client has connected to last.
+    pub in_use: bool,
+    /// Whether it is used.
+    pub circuit: Circuit,
+    /// Failures in a row.
+    pub failures: u64,
+    /// What went wrong last, if anything has.
+    pub last_error: Option<String>,
+    /// When that was, in milliseconds since 1970.
+    pub last_error_at: Option<i64>,
+}
+
+/// Whether an address is used: the state of its circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circuit {
+    /// It is.
+    Closed,
+    /// It has failed, and is left out for a while, unless no other one works.
+    Open,
+    /// It has failed, and is being tried again in the background.
+    HalfOpen,
+}
+
+impl Circuit {
+    /// `closed`, `open` or `half-open`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
 }
 
 /// What a client counted of one operation.
@@ -124,8 +187,29 @@ impl Metrics {
         self.connections.fetch_add(1, Relaxed);
     }
 
-    pub fn disconnected(&self) {
+    pub fn disconnected(&self, lost: bool) {
         self.connections.fetch_sub(1, Relaxed);
+        self.connections_lost.fetch_add(lost.into(), Relaxed);
+    }
+
+    pub fn connect_succeeded(&self) {
+        self.connections_opened.fetch_add(1, Relaxed);
+    }
+
+    pub fn connect_failed(&self) {
+        self.connections_failed.fetch_add(1, Relaxed);
+    }
+
+    pub fn reconnected(&self) {
+        self.reconnects.fetch_add(1, Relaxed);
+    }
+
+    pub fn failed_over(&self) {
+        self.failovers.fetch_add(1, Relaxed);
+    }
+
+    pub fn refreshed(&self) {
+        self.metadata_refreshes.fetch_add(1, Relaxed);
     }
 
     pub fn retried(&self) {
@@ -179,7 +263,8 @@ impl Metrics {
         operation.latency.saturating_record(micros);
     }
 
-    pub fn snapshot(&self) -> MetricsSnapshot {
+    /// What was counted, beside the state of the endpoints.
+    pub fn snapshot(&self, endpoints: Vec<EndpointMetrics>) -> MetricsSnapshot {
         // A copy, since every answer that comes in meanwhile has to be noted too.
         let answers = self.answers().clone();
         let mut all = histogram();
@@ -203,6 +288,13 @@ impl Metrics {
         let level = |gauge: &AtomicI64| gauge.load(Relaxed).max(0) as u64;
         MetricsSnapshot {
             connections: level(&self.connections),
+            connections_opened: self.connections_opened.load(Relaxed),
+            connections_failed: self.connections_failed.load(Relaxed),
+            connections_lost: self.connections_lost.load(Relaxed),
+            reconnects: self.reconnects.load(Relaxed),
+            failovers: self.failovers.load(Relaxed),
+            metadata_refreshes: self.metadata_refreshes.load(Relaxed),
+            endpoints,
             requests,
             retries: self.retries.load(Relaxed),
             errors: answers.errors,
@@ -238,7 +330,7 @@ mod tests {
         }
         let error = Error::new(ErrorCode::Overloaded, "produce", "");
         metrics.answered(OpCode::Produce, Duration::from_millis(2), Some(&error));
-        let snapshot = metrics.snapshot();
+        let snapshot = metrics.snapshot(Vec::new());
         assert_eq!(snapshot.requests, 21);
         assert!(snapshot.latency_p999 < Duration::from_millis(3), "{:?}", snapshot.latency_p999);
         let produce = &snapshot.operations["PRODUCE"];

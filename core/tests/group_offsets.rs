@@ -252,7 +252,7 @@ async fn groups_from_outside() {
 #[tokio::test]
 async fn gaps_are_committed_as_passed_over() {
     let (_dir, broker, client) = twenty().await;
-    broker.engine().skip_offsets("t", 0, 5).unwrap();
+    broker.embedded().unwrap().skip_offsets("t", 0, 5).unwrap();
     let mut consumer = subscribed(client.consumer().group("g"));
     while consumer.assignment().is_empty() || consumer.position("t", 0).unwrap() < 25 {
         consumer.poll(7, Duration::from_millis(10)).await.unwrap();

@@ -135,8 +135,13 @@ async fn a_broker_that_falls_silent_is_left_for_another() {
     let lively = FakeBroker::start(|request| politely(request, 1).unwrap()).await;
     let both = format!("{},{}", silent.address, lively.address);
     let config = Config { request_timeout: Duration::from_secs(3), ..config(&both) };
-    let client = Client::with_config(config).await.unwrap();
-    assert_eq!(client.broker().await.unwrap().address, silent.address);
+    // Which one is tried first is a matter of chance.
+    let client = loop {
+        let client = Client::with_config(config.clone()).await.unwrap();
+        if client.broker().await.unwrap().address == silent.address {
+            break client;
+        }
+    };
     client.ping().await.unwrap();
     assert_eq!(client.broker().await.unwrap().address, lively.address);
 }
@@ -233,4 +238,75 @@ async fn requests_end_in_time() {
     assert_eq!(error.code(), Some(ErrorCode::Overloaded));
     assert!(began.elapsed() < Duration::from_secs(5));
     assert!(client.metrics().retries > 3);
+}
+
+#[tokio::test]
+async fn a_send_does_not_succeed_without_knowing_its_topic() {
+    // It tells of partitions, and then falls silent.
+    let broker = FakeBroker::start(|request| match is(request, OpCode::DescribeTopic) {
+        true => Reply::Silence,
+        false => politely(request, 1).unwrap(),
+    })
+    .await;
+    let config = Config { request_timeout: Duration::from_millis(300), ..config(&broker.address) };
+    let client = Client::with_config(config).await.unwrap();
+    let producer = client.producer().build().unwrap();
+    let error = producer.send("t", Record::new("x")).await.err().expect("no delivery");
+    assert_eq!(error.code(), Some(ErrorCode::Timeout), "{error}");
+}
+
+#[tokio::test]
+async fn whatever_a_broker_that_stops_has_not_begun_with_goes_to_another_one() {
+    // One refuses to create topics, because it stops, but finishes what it has begun with.
+    let held: Mutex<Option<Frame>> = Mutex::default();
+    let stopping = FakeBroker::start(move |request| {
+        if is(request, OpCode::ListOffsets) {
+            *held.lock().unwrap() = Some(request.clone());
+            return Reply::Silence;
+        }
+        if !is(request, OpCode::CreateTopic) {
+            return politely(request, 1).unwrap();
+        }
+        let mut out = Vec::new();
+        let first = held.lock().unwrap().take().unwrap();
+        let found = FoundOffset { partition: 0, offset: 7, timestamp: 0, error: 0 };
+        let response = ListOffsetsResponse { partitions: vec![found] };
+        let replies = [
+            refuse(request, ErrorCode::ShuttingDown),
+            answer::<ListOffsetsRequest>(&first, &response),
+        ];
+        for reply in replies {
+            let Reply::Bytes(bytes) = reply else { unreachable!() };
+            out.extend(bytes);
+        }
+        Reply::Bytes(out.into())
+    })
+    .await;
+    let lively = FakeBroker::start(|request| match is(request, OpCode::CreateTopic) {
+        true => answer::<CreateTopicRequest>(
+            request,
+            &CreateTopicResponse { partitions: 1, created: true },
+        ),
+        false => politely(request, 1).unwrap(),
+    })
+    .await;
+    let both = format!("{},{}", stopping.address, lively.address);
+    let client = loop {
+        let client = Client::with_config(config(&both)).await.unwrap();
+        if client.broker().await.unwrap().address == stopping.address {
+            break client;
+        }
+    };
+    let spec = [(0, OffsetSpec::Latest)];
+    let under_way = client.list_offsets("t", &spec);
+    let create = async {
+        // Behind the other on the same connection.
+        tokio::task::yield_now().await;
+        client.create_topic(NewTopic::new("t")).await
+    };
+    let (under_way, created) = tokio::join!(under_way, create);
+    assert_eq!(under_way.unwrap(), [7]);
+    assert!(created.unwrap());
+    assert_eq!(client.broker().await.unwrap().address, lively.address);
+    assert_eq!(client.metrics().connections_lost, 0);
 }

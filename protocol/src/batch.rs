@@ -18,6 +18,7 @@ use crate::blob::Blob;
 use crate::compression::Codec;
 use crate::error::{ErrorCode, ProtocolError};
 use crate::msgpack::{Cursor, Token, write_array, write_bin, write_int, write_str};
+use crate::view::HeaderView;
 
 /// How many records a batch may hold.
 pub const MAX_RECORDS: u32 = 1 << 20;
@@ -98,7 +99,7 @@ impl RecordBatch {
     }
 
     /// The records' memory, decompressed. `max_raw` bounds what is allocated.
-    fn raw(&self, max_raw: usize) -> Result<Bytes, ProtocolError> {
+    pub(crate) fn raw(&self, max_raw: usize) -> Result<Bytes, ProtocolError> {
         let codec = Codec::from_u8(self.codec)?;
         let raw_size = match (codec, self.raw_size) {
             (Codec::None, 0) => self.records.len(),
@@ -113,7 +114,7 @@ impl RecordBatch {
         codec.decompress(&self.records.0, raw_size)
     }
 
-    fn check_crc(&self) -> Result<(), ProtocolError> {
+    pub(crate) fn check_crc(&self) -> Result<(), ProtocolError> {
         let actual = crc32c::crc32c(&self.records);
         if actual != self.crc32c {
             return Err(ProtocolError::new(
@@ -191,11 +192,11 @@ pub fn advance_sequence(sequence: i32, n: u32) -> i32 {
     ((i64::from(sequence) + i64::from(n)) % (i64::from(i32::MAX) + 1)) as i32
 }
 
-fn leftover(bytes: usize, count: u32) -> ProtocolError {
+pub(crate) fn leftover(bytes: usize, count: u32) -> ProtocolError {
     ProtocolError::invalid_batch(format!("{bytes} bytes follow the batch's {count} records"))
 }
 
-fn in_record(index: u32, error: ProtocolError) -> ProtocolError {
+pub(crate) fn in_record(index: u32, error: ProtocolError) -> ProtocolError {
     ProtocolError::invalid_batch(format!("record {index} of the batch: {}", error.message))
 }
 
@@ -212,7 +213,7 @@ fn skip_record(cursor: &mut Cursor) -> Result<i64, ProtocolError> {
 }
 
 #[inline]
-fn record_head(cursor: &mut Cursor) -> Result<(), ProtocolError> {
+pub(crate) fn record_head(cursor: &mut Cursor) -> Result<(), ProtocolError> {
     match cursor.token()? {
         Token::Array(4) => Ok(()),
         _ => Err(ProtocolError::invalid_batch("not an array of 4")),
@@ -220,7 +221,7 @@ fn record_head(cursor: &mut Cursor) -> Result<(), ProtocolError> {
 }
 
 #[inline]
-fn optional_bin<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, ProtocolError> {
+pub(crate) fn optional_bin<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, ProtocolError> {
     match cursor.token()? {
         Token::Bin(bytes) => Ok(Some(bytes)),
         Token::Nil => Ok(None),
@@ -229,7 +230,7 @@ fn optional_bin<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Protoco
 }
 
 #[inline]
-fn header_count(cursor: &mut Cursor) -> Result<u32, ProtocolError> {
+pub(crate) fn header_count(cursor: &mut Cursor) -> Result<u32, ProtocolError> {
     match cursor.token()? {
         Token::Nil => Ok(0),
         Token::Array(n) if n <= MAX_HEADERS => Ok(n),
@@ -240,7 +241,9 @@ fn header_count(cursor: &mut Cursor) -> Result<u32, ProtocolError> {
     }
 }
 
-fn header<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Option<&'a [u8]>), ProtocolError> {
+pub(crate) fn header<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<(&'a str, Option<&'a [u8]>), ProtocolError> {
     let not_a_pair = || ProtocolError::invalid_batch("a header is an array [name, value]");
     let Token::Array(2) = cursor.token()? else { return Err(not_a_pair()) };
     let Token::Str(name) = cursor.token()? else { return Err(not_a_pair()) };
@@ -250,7 +253,7 @@ fn header<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, Option<&'a [u8]>), Pr
 }
 
 #[inline]
-fn delta(cursor: &mut Cursor) -> Result<i64, ProtocolError> {
+pub(crate) fn delta(cursor: &mut Cursor) -> Result<i64, ProtocolError> {
     match cursor.token()? {
         Token::Int(delta) => i64::try_from(delta)
             .map_err(|_| ProtocolError::invalid_batch("a timestamp does not fit 64 bits")),
@@ -345,6 +348,18 @@ impl BatchBuilder {
         headers: &[Header],
         timestamp: i64,
     ) {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+        self.push_views(key, value, headers, timestamp);
+    }
+
+    /// As [`push`](Self::push), with headers that are borrowed.
+    pub fn push_views<'a>(
+        &mut self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl ExactSizeIterator<Item = HeaderView<'a>>,
+        timestamp: i64,
+    ) {
         if self.count == 0 {
             self.base_timestamp = timestamp;
             self.max_timestamp = timestamp;
@@ -355,14 +370,14 @@ impl BatchBuilder {
         write_array(out, 4);
         write_bin(out, key);
         write_bin(out, value);
-        if headers.is_empty() {
+        if headers.len() == 0 {
             out.push(0xc0);
         } else {
             write_array(out, headers.len());
             for (name, value) in headers {
                 write_array(out, 2);
                 write_str(out, name);
-                write_bin(out, value.as_deref());
+                write_bin(out, value);
             }
         }
         write_int(out, timestamp.saturating_sub(self.base_timestamp));

@@ -141,6 +141,8 @@ error_codes! {
     ShuttingDown = 703, "SHUTTING_DOWN", true, "try again on another broker, or when this one is back";
     /// The broker has more in flight than it takes.
     Overloaded = 704, "OVERLOADED", true, "try again after a pause";
+    /// The Kafka cluster behind a gateway cannot serve the request now.
+    Unavailable = 705, "UNAVAILABLE", true, "try again after a pause; if it lasts, look at the Kafka cluster behind the gateway";
 
     /// No answer came in time.
     Timeout = 900, "TIMEOUT", true, "check the broker's load, or raise the time-out";

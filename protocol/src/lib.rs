@@ -9,6 +9,7 @@
 //! | [`opcode`] | operation numbers |
 //! | [`messages`] | the payload of every request and response |
 //! | [`batch`] | record batches: build, check, read |
+//! | [`view`] | a batch's records without copies |
 //! | [`compression`] | block codecs of a batch, with a cap on what they may expand to |
 //! | [`error`] | the one table of numeric error codes |
 //! | [`partitioner`] | key → partition (Kafka's murmur2) |
@@ -29,6 +30,7 @@ pub mod messages;
 mod msgpack;
 pub mod opcode;
 pub mod partitioner;
+pub mod view;
 
 pub use batch::{BatchBuilder, Header, Record, RecordBatch};
 pub use blob::Blob;

@@ -29,6 +29,11 @@ impl<'a> Cursor<'a> {
         Self { rest: bytes }
     }
 
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub fn remaining(&self) -> usize {
         self.rest.len()
     }

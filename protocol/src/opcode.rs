@@ -55,6 +55,8 @@ opcodes! {
     AlterTopic = 0x0B, "ALTER_TOPIC";
     /// Obtain a producer id and epoch for idempotent or transactional produce.
     InitProducer = 0x0C, "INIT_PRODUCER";
+    /// Brokers, the engine's nodes, and partitions that lack copies.
+    ClusterStatus = 0x0D, "CLUSTER_STATUS";
     /// Join a consumer group.
     Subscribe = 0x10, "SUBSCRIBE";
     /// Store a group's offsets.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use flymq_core::{NewTopic, OffsetSpec, Result};
+use flymq_core::{Error, ErrorCode, NewTopic, OffsetSpec, Result, StartOffset};
 
 use crate::call::Job;
 use crate::client::{Connected, isolation};
+use crate::groups::start;
 use crate::handles;
 use crate::wire::{Args, Out};
 
@@ -106,10 +107,14 @@ pub fn partition_count(handle: u64, args: &mut Args) -> Result<Job> {
 pub fn list_offsets(handle: u64, args: &mut Args) -> Result<Job> {
     let this = handles::get::<Connected>(handle)?;
     let topic = args.text()?;
-    let spec = match args.u32()? {
-        0 => OffsetSpec::Earliest,
-        1 => OffsetSpec::Latest,
-        _ => OffsetSpec::Timestamp(args.i64()?),
+    let spec = match start(args)? {
+        StartOffset::Earliest => OffsetSpec::Earliest,
+        StartOffset::Latest => OffsetSpec::Latest,
+        StartOffset::Timestamp(time) => OffsetSpec::Timestamp(time),
+        StartOffset::Offset(_) => {
+            let message = "an offset is no position to ask for: take earliest, latest or a time";
+            return Err(Error::new(ErrorCode::InvalidArgument, "list_offsets", message));
+        }
     };
     let isolation = isolation(args)?;
     let partitions = args.list(Args::u32)?;

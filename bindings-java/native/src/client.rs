@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flymq_core::{
-    Client, Config, Encryption, FetchOptions, Isolation, Keyring, PooledClient, Record,
+    Client, Config, Encryption, FetchOptions, Header, Isolation, Keyring, PooledClient, Record,
     RecordMetadata, Result,
 };
 
@@ -84,6 +84,11 @@ pub fn close(handle: u64, _: &mut Args) -> Result<Job> {
     }))
 }
 
+/// A header of a record.
+pub fn header(args: &mut Args) -> Result<Header> {
+    Ok((args.text()?, args.bytes()?))
+}
+
 /// A record and its topic.
 pub fn record(args: &mut Args) -> Result<(String, Record)> {
     let topic = args.text()?;
@@ -102,8 +107,7 @@ pub fn record(args: &mut Args) -> Result<(String, Record)> {
     if let Some(timestamp) = timestamp {
         record = record.timestamp(timestamp);
     }
-    let headers = args.list(|args| Ok((args.text()?, args.bytes()?)))?;
-    Ok((topic, record.headers(headers)))
+    Ok((topic, record.headers(args.list(header)?)))
 }
 
 fn stored(out: &mut Out, stored: &RecordMetadata) {
@@ -170,6 +174,12 @@ pub fn isolation(args: &mut Args) -> Result<Isolation> {
     })
 }
 
+pub fn addresses(handle: u64, _: &mut Args) -> Result<Job> {
+    let mut out = Out::empty();
+    out.texts(handles::get::<Connected>(handle)?.client.addresses());
+    Ok(Job::Done(out))
+}
+
 pub fn ping(handle: u64, _: &mut Args) -> Result<Job> {
     let this = handles::get::<Connected>(handle)?;
     Ok(Job::new(&this.host.clone(), async move {
@@ -186,18 +196,7 @@ pub fn broker(handle: u64, _: &mut Args) -> Result<Job> {
         let broker = this.client.broker().await?;
         let mut out = Out::empty();
         out.text(&broker.address).text(&broker.version).text(&broker.cluster_id);
-        out.list(&broker.features, |out, feature| {
-            out.text(feature);
-        });
-        Ok(out)
-    }))
-}
-
-pub fn whoami(handle: u64, _: &mut Args) -> Result<Job> {
-    let this = handles::get::<Connected>(handle)?;
-    Ok(Job::new(&this.host.clone(), async move {
-        let mut out = Out::empty();
-        out.text(&this.client.whoami().await?.principal);
+        out.texts(&broker.features);
         Ok(out)
     }))
 }
@@ -243,6 +242,16 @@ pub fn metrics(handle: u64, _: &mut Args) -> Result<Job> {
             latencies.into_iter().for_each(|latency| {
                 out.u64(latency.as_micros() as u64);
             });
+        });
+        out.u64(metrics.connections_opened).u64(metrics.connections_failed);
+        out.u64(metrics.connections_lost).u64(metrics.reconnects);
+        out.u64(metrics.failovers).u64(metrics.metadata_refreshes);
+        out.list(&metrics.endpoints, |out, endpoint| {
+            out.text(&endpoint.name).text(&endpoint.address);
+            out.flag(endpoint.learnt).flag(endpoint.in_use);
+            out.text(endpoint.circuit.name()).u64(endpoint.failures);
+            out.optional_text(endpoint.last_error.as_deref());
+            out.optional_i64(endpoint.last_error_at);
         });
         Ok(out)
     }))

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use flymq_core::{
-    Error, ErrorCode, Event, GroupOffsets, Rebalance, Result, SharedConsumer, StartOffset,
+    Error, ErrorCode, Event, GroupOffsets, Message, Rebalance, Result, SharedConsumer, StartOffset,
     TopicPartition,
 };
 use tokio::sync::Notify;
 
 use crate::call::Job;
-use crate::client::{Connected, opened};
+use crate::client::{Connected, header, opened};
 use crate::groups::{group_offset, start, write_offsets};
 use crate::handles::{self, Resource};
 use crate::records;
@@ -84,6 +84,25 @@ pub fn poll(handle: u64, args: &mut Args) -> Result<Job> {
             }
             event = this.consumer.poll_event(max_records, timeout) => event.map(written),
         }
+    })
+}
+
+/// Decides about a record that Java cannot decode. Answers whether reading goes on behind it.
+pub fn refuse(handle: u64, args: &mut Args) -> Result<Job> {
+    let message = Message {
+        topic: args.text()?.into(),
+        partition: args.u32()?,
+        offset: args.u64()?,
+        timestamp: args.i64()?,
+        key: args.bytes()?,
+        value: args.bytes()?,
+        headers: args.list(header)?,
+    };
+    let error = Error::new(ErrorCode::Serialization, "poll", args.text()?);
+    job(handle, |this| async move {
+        let mut out = Out::empty();
+        out.flag(this.consumer.borrow().await?.refuse(&message, error).await);
+        Ok(out)
     })
 }
 

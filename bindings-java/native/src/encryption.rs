@@ -49,8 +49,6 @@ pub fn ids(handle: u64, _: &mut Args) -> Result<Job> {
     let mut ids = handles::get::<Keys>(handle)?.0.ids();
     ids.sort();
     let mut out = Out::empty();
-    out.list(&ids, |out, id| {
-        out.text(id);
-    });
+    out.texts(&ids);
     Ok(Job::Done(out))
 }

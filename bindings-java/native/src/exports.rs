@@ -17,7 +17,7 @@ use jni::{Env, EnvUnowned};
 use crate::call::{self, Operation};
 use crate::completions;
 use crate::wire::Args;
-use crate::{admin, client, consumer, embedded, encryption, groups, handles, logs};
+use crate::{access, admin, client, consumer, embedded, encryption, groups, handles, logs};
 use crate::{pool, producer, sender, transaction};
 
 /// Exports a method of the class.
@@ -53,10 +53,11 @@ calls! {
     clientProduceBatch => client::produce_batch,
     clientConsume => client::consume,
     clientFetch => client::fetch,
+    clientAddresses => client::addresses,
     clientPing => client::ping,
     clientBroker => client::broker,
     clientMetrics => client::metrics,
-    clientWhoami => client::whoami,
+    clientWhoami => access::whoami,
     clientTransaction => transaction::of_client,
     poolOpen => pool::open,
     poolGet => pool::get,
@@ -71,6 +72,12 @@ calls! {
     topicPartitionCount => admin::partition_count,
     topicOffsets => admin::list_offsets,
     brokerList => admin::brokers,
+    userUpsert => access::upsert_user,
+    userDelete => access::delete_user,
+    userList => access::list_users,
+    aclAdd => access::add_acls,
+    aclRemove => access::remove_acls,
+    aclList => access::list_acls,
     groupList => groups::list,
     groupDescribe => groups::describe,
     groupDelete => groups::delete,
@@ -89,6 +96,7 @@ calls! {
     transactionAbort => transaction::abort,
     consumerOpen => consumer::open,
     consumerPoll => consumer::poll,
+    consumerRefuse => consumer::refuse,
     consumerSubscribe => consumer::subscribe,
     consumerUnsubscribe => consumer::unsubscribe,
     consumerEndUnsubscribe => consumer::end_unsubscribe,

@@ -54,10 +54,7 @@ pub fn describe(handle: u64, args: &mut Args) -> Result<Job> {
         out.list(&found.members, |out, member| {
             out.text(&member.member_id).optional_text(member.instance_id.as_deref());
             out.text(&member.client_id).text(&member.address).u32(member.generation as u32);
-            out.list(&member.topics, |out, topic| {
-                out.text(topic);
-            });
-            out.optional_text(member.pattern.as_deref());
+            out.texts(&member.topics).optional_text(member.pattern.as_deref());
             out.topic_partitions(&member.assignment).topic_partitions(&member.target);
         });
         Ok(out)

@@ -8,7 +8,8 @@
 //! | [`wire`] | arguments and answers as bytes, both languages' halves of a call |
 //! | [`handles`] | what stands behind Java objects, by number |
 //! | [`host`] | the threads that serve a client |
-//! | [`client`], [`admin`], [`groups`], [`pool`] | `FlyMQClient`, `Admin`, `FlyMQClientPool` |
+//! | [`client`], [`pool`] | `FlyMQClient`, `FlyMQClientPool` |
+//! | [`admin`], [`groups`], [`access`] | `Admin`: topics; groups; users and what they may do |
 //! | [`sender`] | records on their way, for [`producer`] and [`transaction`] |
 //! | [`consumer`], [`records`] | `Consumer`, and records as Java reads them |
 //! | [`encryption`], [`embedded`] | `Keyring`, `EmbeddedBroker` |
@@ -17,6 +18,7 @@
 //! Nothing here decides anything: values are converted, the core is called, errors are mapped. No
 //! call waits: what is not ready goes on in the background and is answered by its id.
 
+mod access;
 mod admin;
 mod call;
 mod client;

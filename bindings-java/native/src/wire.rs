@@ -177,6 +177,13 @@ impl Out {
         self
     }
 
+    /// Adds several texts.
+    pub fn texts(&mut self, texts: &[String]) -> &mut Self {
+        self.list(texts, |out, text| {
+            out.text(text);
+        })
+    }
+
     /// Adds partitions.
     pub fn topic_partitions(&mut self, slots: &[TopicPartition]) -> &mut Self {
         self.list(slots, |out, slot| {
@@ -187,7 +194,8 @@ impl Out {
     /// Adds an error with those that led to it.
     pub fn error(&mut self, error: &Error) -> &mut Self {
         self.u32(error.code_number().into()).text(error.name()).text(error.message());
-        self.flag(error.is_retriable()).flag(error.is_abortable()).text(error.hint());
+        self.text(error.operation()).text(error.hint());
+        self.flag(error.is_retriable()).flag(error.is_abortable()).flag(error.is_fatal());
         let cause = error.source().and_then(|cause| cause.downcast_ref::<Error>());
         self.flag(cause.is_some());
         match cause {

@@ -77,8 +77,25 @@ __all__ = [
 
 __version__: str
 
+class _Endpoint(TypedDict):
+    name: str
+    address: str
+    learnt: bool
+    in_use: bool
+    circuit: Literal["closed", "open", "half-open"]
+    failures: int
+    last_error: str | None
+    last_error_at: int | None
+
 class _Metrics(TypedDict):
     connections: int
+    connections_opened: int
+    connections_failed: int
+    connections_lost: int
+    reconnects: int
+    failovers: int
+    metadata_refreshes: int
+    endpoints: list[_Endpoint]
     requests: int
     retries: int
     errors: dict[int, int]

@@ -275,6 +275,10 @@ class OverloadedError(BrokerError, code=704, name="OVERLOADED", retriable=True):
     """The broker has more in flight than it takes."""
 
 
+class UnavailableError(BrokerError, code=705, name="UNAVAILABLE", retriable=True):
+    """The Kafka cluster behind a gateway cannot serve the request now."""
+
+
 class ClientError(FlyMQError):
     """Raised by the client, never sent by a broker. Codes 900 to 999."""
 

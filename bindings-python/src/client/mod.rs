@@ -16,7 +16,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flymq_core::{Client, PooledClient};
+use flymq_core::{Client, EndpointMetrics, PooledClient};
 use flymq_python_macros::mirrored;
 use futures_util::FutureExt;
 use pyo3::prelude::*;
@@ -224,7 +224,9 @@ impl Connected {
     }
 
     /// Return what was counted up to now: connections, requests, retries, errors by code, bytes
-    /// buffered, records sent and consumed, and latencies in seconds.
+    /// buffered, records sent and consumed, and latencies in seconds. `endpoints` has every address of
+    /// a broker that is known, with the state of its circuit breaker, "closed", "open" or "half-open",
+    /// and its last error, which was `last_error_at` milliseconds after 1970 began.
     fn metrics(self) -> flymq_core::Result<Metrics> {
         Ok(Metrics(self.client.metrics()))
     }
@@ -261,6 +263,14 @@ impl<'py> IntoPyObject<'py> for Metrics {
         let Self(metrics) = self;
         let dict = PyDict::new(py);
         dict.set_item("connections", metrics.connections)?;
+        dict.set_item("connections_opened", metrics.connections_opened)?;
+        dict.set_item("connections_failed", metrics.connections_failed)?;
+        dict.set_item("connections_lost", metrics.connections_lost)?;
+        dict.set_item("reconnects", metrics.reconnects)?;
+        dict.set_item("failovers", metrics.failovers)?;
+        dict.set_item("metadata_refreshes", metrics.metadata_refreshes)?;
+        let endpoints = metrics.endpoints.into_iter().map(|found| endpoint(py, found));
+        dict.set_item("endpoints", endpoints.collect::<PyResult<Vec<_>>>()?)?;
         dict.set_item("requests", metrics.requests)?;
         dict.set_item("retries", metrics.retries)?;
         dict.set_item("errors", metrics.errors)?;
@@ -273,4 +283,17 @@ impl<'py> IntoPyObject<'py> for Metrics {
         dict.set_item("latency_p999", metrics.latency_p999.as_secs_f64())?;
         Ok(dict)
     }
+}
+
+fn endpoint<'py>(py: Python<'py>, found: EndpointMetrics) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("name", found.name)?;
+    dict.set_item("address", found.address)?;
+    dict.set_item("learnt", found.learnt)?;
+    dict.set_item("in_use", found.in_use)?;
+    dict.set_item("circuit", found.circuit.name())?;
+    dict.set_item("failures", found.failures)?;
+    dict.set_item("last_error", found.last_error)?;
+    dict.set_item("last_error_at", found.last_error_at)?;
+    Ok(dict)
 }

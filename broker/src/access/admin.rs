@@ -63,10 +63,16 @@ impl Access {
                     return Err(invalid("the certificate belongs to another user already"));
                 }
             }
-            let user: &mut User = stored.users.entry(name).or_default();
-            user.password = password.or(user.password.take());
-            user.roles = roles.map_or(std::mem::take(&mut user.roles), |r| r.into_iter().collect());
-            user.certificate = certificate.unwrap_or(std::mem::take(&mut user.certificate));
+            let user: &mut User = stored.users.entry(name.clone()).or_default();
+            if let Some(password) = &password {
+                user.password = Some(password.clone());
+            }
+            if let Some(roles) = &roles {
+                user.roles = roles.iter().cloned().collect();
+            }
+            if let Some(certificate) = &certificate {
+                user.certificate.clone_from(certificate);
+            }
             Ok(UpsertUserResponse { created: !there })
         })
     }
@@ -132,7 +138,7 @@ impl Access {
         request.acls.iter().try_for_each(|acl| Rule::parse(acl).map(drop))?;
         self.change(|stored| {
             let before = stored.acls.len();
-            stored.acls.extend(request.acls);
+            stored.acls.extend(request.acls.iter().cloned());
             if stored.acls.len() > MAX_RULES {
                 return Err(invalid(format!("a broker has at most {MAX_RULES} ACLs")));
             }

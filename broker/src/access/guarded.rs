@@ -96,6 +96,7 @@ guarded! {
     // log says was changed.
     UpsertUserRequest: |it, visit| { Cluster => visit(Named::Name(&it.name)); }
     DeleteUserRequest: |it, visit| { Cluster => visit(Named::Name(&it.name)); }
+    ClusterStatusRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
     ListUsersRequest: |it, visit| { Cluster => visit(Named::Name(ANY)); }
     AddAclsRequest: |it, visit| {
         Cluster => {

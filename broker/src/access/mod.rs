@@ -5,7 +5,8 @@
 //! | `gate` | the one table: what each operation needs |
 //! | `guarded` | which resources a request names, and answers in part |
 //! | [`rules`] | rules and the built-in roles, and how they are weighed |
-//! | `users` | the file that users and rules are kept in |
+//! | `store` | what keeps users and rules, and what of them is in force |
+//! | `users` | the file that they are kept in on one machine |
 //! | `admin` | changing users and rules |
 //! | `session` | what a session may do, remembered until something changes |
 //! | `exchange` | AUTH |
@@ -17,21 +18,24 @@ mod gate;
 mod guarded;
 pub mod rules;
 mod session;
+pub(crate) mod store;
 pub mod throttle;
-mod users;
+pub(crate) mod users;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use flymq_auth::{Password, Verifier};
 use flymq_protocol::messages::{Credentials, UpsertUserRequest};
+use flymq_protocol::{ErrorCode, ProtocolError};
 use tokio::sync::Semaphore;
 
 use crate::Result;
 use rules::Rule;
+use store::{Current, Store};
 use throttle::{Throttle, ThrottleOptions};
 use users::{AccessFile, Stored};
 
@@ -94,11 +98,8 @@ impl Default for AuthConfig {
 /// The users and rules of a broker.
 pub struct Access {
     config: AuthConfig,
-    current: RwLock<Arc<Snapshot>>,
-    /// Counts changes, for sessions to see that there was one.
-    version: AtomicU64,
-    /// Held while a change is made.
-    file: Mutex<AccessFile>,
+    current: Arc<Current>,
+    store: Box<dyn Store>,
     throttle: Throttle,
     /// How many attempts had to wait, or were sent away.
     throttled: AtomicU64,
@@ -125,10 +126,19 @@ impl Access {
     /// INVALID_REQUEST for an initial user that cannot be.
     pub fn open(folder: &Path, config: AuthConfig) -> Result<Self> {
         let (file, stored) = AccessFile::open(folder)?;
+        Self::with_store(Box::new(file), Arc::new(Current::new(stored)), config)
+    }
+
+    /// Users and rules that something else than a data folder keeps. Makes the initial users, which
+    /// may block.
+    pub(crate) fn with_store(
+        store: Box<dyn Store>,
+        current: Arc<Current>,
+        config: AuthConfig,
+    ) -> Result<Self> {
         let access = Self {
-            current: RwLock::new(Arc::new(Snapshot { version: 0, stored })),
-            version: AtomicU64::new(0),
-            file: Mutex::new(file),
+            current,
+            store,
             throttle: Throttle::new(config.throttle.clone()),
             throttled: AtomicU64::new(0),
             stretching: Semaphore::new(STRETCHING),
@@ -140,12 +150,19 @@ impl Access {
             }
             let verifier = Verifier::generate(&user.password, access.config.iterations)
                 .map_err(|e| admin::invalid(e.to_string()))?;
-            access.upsert_user(UpsertUserRequest {
+            let made = access.upsert_user(UpsertUserRequest {
                 name: user.name.clone(),
+                exists: Some(false),
                 credentials: Some(credentials(&verifier)),
                 roles: Some(user.roles.clone()),
                 ..Default::default()
-            })?;
+            });
+            // Another gateway may have been quicker.
+            if let Err(error) = made
+                && error.code != ErrorCode::UserExists
+            {
+                return Err(error);
+            }
         }
         Ok(access)
     }
@@ -165,26 +182,33 @@ impl Access {
         &self.config
     }
 
+    /// Why changes that were made elsewhere may not be known here; `None` if they are.
+    pub fn problem(&self) -> Option<String> {
+        self.store.problem()
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.snapshot()
     }
 
     fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+        self.current.version()
     }
 
-    /// Makes a change, on the disk and then for every session.
-    fn change<T>(&self, change: impl FnOnce(&mut Stored) -> Result<T>) -> Result<T> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = self.snapshot();
-        let mut stored = old.stored.clone();
-        let result = change(&mut stored)?;
-        file.save(&stored)?;
-        let version = old.version + 1;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(Snapshot { version, stored });
-        self.version.store(version, Ordering::Release);
-        Ok(result)
+    /// Makes a change, in the store and then for every session. It may be made more than once, to
+    /// what others have left.
+    fn change<T: Send>(
+        &self,
+        mut change: impl FnMut(&mut Stored) -> Result<T> + Send,
+    ) -> Result<T> {
+        let mut result = None;
+        self.store.change(&self.current, &mut |stored| {
+            result = Some(change(stored)?);
+            Ok(())
+        })?;
+        result.ok_or_else(|| {
+            ProtocolError::new(ErrorCode::Internal, "a change of users and rules was not made")
+        })
     }
 }
 

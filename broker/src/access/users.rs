@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,6 +15,7 @@ use flymq_protocol::{ErrorCode, ProtocolError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::rules::Rule;
+use super::store::{Change, Current, Store};
 use crate::Result;
 
 const FILE: &str = "access.json";
@@ -108,7 +110,7 @@ pub fn check_name(name: &str) -> Result<()> {
 }
 
 impl Stored {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             version: VERSION,
             secret: Base64(rand::random::<[u8; 32]>().to_vec()),
@@ -118,7 +120,7 @@ impl Stored {
     }
 
     /// Refuses a file that somebody has spoilt: what it does not say must not be guessed.
-    fn check(&self) -> std::result::Result<(), String> {
+    pub fn check(&self) -> std::result::Result<(), String> {
         if self.version != VERSION {
             return Err(format!("its version is {}, this broker reads {VERSION}", self.version));
         }
@@ -135,6 +137,8 @@ impl Stored {
 /// The file, which one process at a time may change.
 pub struct AccessFile {
     folder: PathBuf,
+    /// Held while a change is made.
+    changing: Mutex<()>,
     /// Locked for as long as it is open.
     _lock: File,
 }
@@ -168,7 +172,7 @@ impl AccessFile {
             }
             std::fs::TryLockError::Error(e) => failed(&path, e),
         })?;
-        let file = Self { folder: folder.to_owned(), _lock: lock };
+        let file = Self { folder: folder.to_owned(), changing: Mutex::default(), _lock: lock };
         let path = folder.join(FILE);
         let stored = match std::fs::read(&path) {
             Ok(bytes) => {
@@ -205,6 +209,17 @@ impl AccessFile {
             File::open(&self.folder)?.sync_all()
         };
         write().map_err(|e: std::io::Error| failed(&path, e))
+    }
+}
+
+impl Store for AccessFile {
+    fn change(&self, current: &Current, change: &mut Change<'_>) -> Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = current.snapshot().stored.clone();
+        change(&mut stored)?;
+        self.save(&stored)?;
+        current.publish(stored);
+        Ok(())
     }
 }
 

@@ -164,6 +164,16 @@ pub fn alter_topic(inner: &Inner, request: AlterTopicRequest) -> Result<AlterTop
     Ok(AlterTopicResponse { config })
 }
 
+pub fn cluster_status(inner: &Inner) -> ClusterStatusResponse {
+    let topics = inner.topics.all();
+    ClusterStatusResponse {
+        engine: "embedded".to_owned(),
+        cluster_id: inner.cluster_id.clone(),
+        partitions: topics.iter().map(|topic| topic.partitions().len() as u32).sum(),
+        ..Default::default()
+    }
+}
+
 pub fn describe_topic(
     inner: &Inner,
     request: DescribeTopicRequest,

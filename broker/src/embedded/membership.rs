@@ -39,7 +39,7 @@ pub fn subscribe(
 }
 
 pub fn heartbeat(inner: &Inner, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
-    let HeartbeatRequest { group: name, member_id, generation, owned } = request;
+    let HeartbeatRequest { group: name, member_id, generation, owned, .. } = request;
     as_member(inner, &name, &member_id, |entry, group| {
         let now = inner.groups.now();
         let answer = group.heartbeat(&member_id, generation, owned.as_deref(), now);
@@ -48,7 +48,7 @@ pub fn heartbeat(inner: &Inner, request: HeartbeatRequest) -> Reply<HeartbeatRes
 }
 
 pub fn leave(inner: &Inner, request: LeaveRequest) -> Reply<LeaveResponse> {
-    let LeaveRequest { group: name, member_id, generation, returning } = request;
+    let LeaveRequest { group: name, member_id, generation, returning, .. } = request;
     as_member(inner, &name, &member_id, |entry, group| {
         let (catalog, now) = (inner.groups.catalog(), inner.groups.now());
         let left = group.leave(&member_id, generation, returning, &catalog, now);

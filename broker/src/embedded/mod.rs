@@ -159,13 +159,6 @@ impl EmbeddedEngine {
         Ok(())
     }
 
-    /// Stops the engine's threads without waiting for them. What was acknowledged is as durable as it
-    /// was promised to be.
-    pub(crate) fn stop(&self) {
-        self.stop_waiting();
-        self.inner.committer.close();
-    }
-
     fn admin<Q, A>(&self, request: Q, operate: fn(&Inner, Q) -> Result<A>) -> Reply<A>
     where
         Q: Send + 'static,
@@ -289,11 +282,15 @@ impl Engine for EmbeddedEngine {
         self.admin(request, admin::alter_topic)
     }
 
+    fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
+        Reply::Ready(Ok(admin::cluster_status(&self.inner)))
+    }
+
     fn subscribe(&self, request: SubscribeRequest, client: Client) -> Reply<SubscribeResponse> {
         membership::subscribe(&self.inner, request, client)
     }
 
-    fn heartbeat(&self, request: HeartbeatRequest) -> Reply<HeartbeatResponse> {
+    fn heartbeat(&self, request: HeartbeatRequest, _client: Client) -> Reply<HeartbeatResponse> {
         membership::heartbeat(&self.inner, request)
     }
 
@@ -354,6 +351,11 @@ impl Engine for EmbeddedEngine {
         for topic in self.inner.topics.all() {
             topic.partitions().iter().for_each(|p| p.wake());
         }
+    }
+
+    fn stop(&self) {
+        self.stop_waiting();
+        self.inner.committer.close();
     }
 
     fn close(&self) -> BoxFuture<'static, ()> {

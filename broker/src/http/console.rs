@@ -13,7 +13,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Path, type and content of what the page is made of, as `npm run build` in `console/` leaves it.
 const FILES: [(&str, &str, &str); 4] = [
     ("/", "text/html; charset=utf-8", include_str!("../../../console/dist/index.html")),
-    ("/console.js", "text/javascript; charset=utf-8", include_str!("../../../console/dist/console.js")),
+    (
+        "/console.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../../console/dist/console.js"),
+    ),
     ("/console.css", "text/css; charset=utf-8", include_str!("../../../console/dist/console.css")),
     ("/icon.svg", "image/svg+xml", include_str!("../../../console/dist/icon.svg")),
 ];
@@ -69,14 +73,32 @@ mod tests {
     fn names_that_others_can_have_resolved_are_refused() {
         let console = Console { has_users: false, host: Some("Broker.example".into()) };
         for host in [
-            "localhost", "LOCALHOST:9644", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:9644",
-            "192.0.2.7:9644", "broker.example", "broker.example:80",
+            "localhost",
+            "LOCALHOST:9644",
+            "127.0.0.1",
+            "127.0.0.1:1",
+            "[::1]",
+            "[::1]:9644",
+            "192.0.2.7:9644",
+            "broker.example",
+            "broker.example:80",
         ] {
             assert!(console.takes_host(Some(host)), "{host}");
         }
         for host in [
-            "", ":80", "evil.example", "evil.example:9644", "localhost.evil.example", "127.0.0.1.evil.example",
-            "[::1", "::1]", "[evil]", "127.0.0.1:80:80", "127.1", "localhost:port", "broker.example.evil",
+            "",
+            ":80",
+            "evil.example",
+            "evil.example:9644",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "[::1",
+            "::1]",
+            "[evil]",
+            "127.0.0.1:80:80",
+            "127.1",
+            "localhost:port",
+            "broker.example.evil",
         ] {
             assert!(!console.takes_host(Some(host)), "{host}");
         }

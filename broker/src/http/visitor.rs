@@ -87,9 +87,8 @@ impl Visitor {
 
 /// The message of PLAIN for what a header of HTTP's Basic authentication says.
 fn credentials(header: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    let malformed = || {
-        ProtocolError::new(ErrorCode::AuthFailed, "Authorization is not \"Basic\" and base64")
-    };
+    let malformed =
+        || ProtocolError::new(ErrorCode::AuthFailed, "Authorization is not \"Basic\" and base64");
     let (scheme, encoded) = header.split_at_checked(6).ok_or_else(malformed)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return Err(malformed());
@@ -131,7 +130,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = |allow_plain_without_tls| {
             let config = crate::AuthConfig { allow_plain_without_tls, ..Default::default() };
-            Arc::new(Access::open(&folder.path().join(allow_plain_without_tls.to_string()), config).unwrap())
+            Arc::new(
+                Access::open(&folder.path().join(allow_plain_without_tls.to_string()), config)
+                    .unwrap(),
+            )
         };
         let (strict, lax) = (open(false), open(true));
         let ask = async |access: &Arc<Access>, address: &str, tls| {

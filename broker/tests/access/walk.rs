@@ -63,6 +63,7 @@ async fn ask_everything(client: &mut Client) -> Vec<(OpCode, u16)> {
             OpCode::AlterTopic => {
                 ask(client, AlterTopicRequest { name: t, config: Default::default() }).await
             }
+            OpCode::ClusterStatus => ask(client, ClusterStatusRequest {}).await,
             OpCode::Subscribe => {
                 let topics = vec![t];
                 ask(client, SubscribeRequest { group: g, topics, ..Default::default() }).await

@@ -60,7 +60,8 @@ async fn the_page_can_load_nothing_from_elsewhere_and_stands_in_no_frame() {
 
 #[tokio::test]
 async fn a_name_that_was_resolved_to_this_broker_by_somebody_else_is_refused() {
-    let (_dir, broker) = start(|config| config.advertised_host = Some("broker.example".into())).await;
+    let (_dir, broker) =
+        start(|config| config.advertised_host = Some("broker.example".into())).await;
     let mut web = Web::connect(&broker).await;
     for path in ["/", "/console.js", API] {
         for (host, status) in [
@@ -105,21 +106,37 @@ async fn whatever_is_asked_for_is_answered() {
     client.create("wide", 65, &[]).await;
     let mut web = Web::connect(&broker).await;
     let invalid = [
-        "records", "records?topic=t&limit=0", "records?topic=t&limit=501", "records?topic=t&limit=-1",
-        "records?topic=t&limit=99999999999999999999", "records?topic=t&max_value_bytes=1048577",
-        "records?topic=t&from=1", "records?topic=t&partition=0&from=-1",
-        "records?topic=t&partition=0&from=1&before=2", "records?topic=t&partition=x",
-        "records?topic=t&topic=t", "records?topic=t&uncommitted=perhaps", "records?topic=wide",
-        "topic?nome=t", "group?name=",
+        "records",
+        "records?topic=t&limit=0",
+        "records?topic=t&limit=501",
+        "records?topic=t&limit=-1",
+        "records?topic=t&limit=99999999999999999999",
+        "records?topic=t&max_value_bytes=1048577",
+        "records?topic=t&from=1",
+        "records?topic=t&partition=0&from=-1",
+        "records?topic=t&partition=0&from=1&before=2",
+        "records?topic=t&partition=x",
+        "records?topic=t&topic=t",
+        "records?topic=t&uncommitted=perhaps",
+        "records?topic=wide",
+        "topic?nome=t",
+        "group?name=",
     ];
     for call in invalid {
         let (status, _) = web.refused(call).await;
         assert!(status == 400 || (call == "group?name=" && status == 404), "{call}: {status}");
     }
     let missing = [
-        "", "nothing", "overview/", "records?topic=t&partition=1", "records?topic=nothing",
-        "topic?name=%00", "topic?name=../../etc/passwd", "group?name=%FF%FE",
-        "%2e%2e/metrics", "topic?name=<script>",
+        "",
+        "nothing",
+        "overview/",
+        "records?topic=t&partition=1",
+        "records?topic=nothing",
+        "topic?name=%00",
+        "topic?name=../../etc/passwd",
+        "group?name=%FF%FE",
+        "%2e%2e/metrics",
+        "topic?name=%3Cscript%3E",
     ];
     for call in missing {
         let answer = web.get(&format!("/api/v1/{call}")).await;

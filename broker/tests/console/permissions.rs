@@ -25,9 +25,14 @@ async fn guarded(rules: &[&str]) -> (tempfile::TempDir, Broker, Client) {
         client.create(name, 1, &[]).await;
         client.produce(name, 0, &["a", "b"]).await;
         // Both groups have read both topics.
-        let committed = |topic: &str| CommittedOffset { topic: topic.into(), offset: Some(0), ..Default::default() };
+        let committed = |topic: &str| CommittedOffset {
+            topic: topic.into(),
+            offset: Some(0),
+            ..Default::default()
+        };
         let offsets = ["mine", "other"].map(committed).to_vec();
-        let commit = CommitRequest { group: name.into(), generation: -1, offsets, ..Default::default() };
+        let commit =
+            CommitRequest { group: name.into(), generation: -1, offsets, ..Default::default() };
         client.call(&commit).await.unwrap();
     }
     (dir, broker, client)
@@ -40,8 +45,18 @@ fn names(list: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn nothing_is_told_without_a_password() {
     let (_dir, broker, _root) = guarded(&[]).await;
-    let calls = ["overview", "topics", "topic?name=mine", "records?topic=mine", "groups",
-        "group?name=mine", "connections", "latencies", "engine", "nothing"];
+    let calls = [
+        "overview",
+        "topics",
+        "topic?name=mine",
+        "records?topic=mine",
+        "groups",
+        "group?name=mine",
+        "connections",
+        "latencies",
+        "engine",
+        "nothing",
+    ];
     for call in calls {
         let mut web = Web::connect(&broker).await;
         let answer = web.get(&format!("/api/v1/{call}")).await;
@@ -98,7 +113,8 @@ async fn who_guesses_is_slowed_down() {
 
 #[tokio::test]
 async fn a_user_sees_what_the_rules_allow_and_no_more() {
-    let (_dir, broker, _root) = guarded(&["allow describe topic mine", "allow describe group mine"]).await;
+    let (_dir, broker, _root) =
+        guarded(&["allow describe topic mine", "allow describe group mine"]).await;
     let mut web = Web::log_in(&broker, "ada", "secret").await;
     let overview = web.call("overview").await;
     assert_eq!(overview["principal"], "ada");
@@ -112,10 +128,18 @@ async fn a_user_sees_what_the_rules_allow_and_no_more() {
     let topic = web.call("topic?name=mine").await;
     assert_eq!(topic["groups"].as_array().unwrap().len(), 1, "the other group is not told of");
     let group = web.call("group?name=mine").await;
-    let topics: Vec<_> = group["partitions"].as_array().unwrap().iter().map(|p| &p["topic"]).collect();
+    let topics: Vec<_> =
+        group["partitions"].as_array().unwrap().iter().map(|p| &p["topic"]).collect();
     assert_eq!(topics, ["mine"], "the other topic is not told of");
-    for call in ["topic?name=other", "group?name=other", "records?topic=mine", "records?topic=other",
-        "connections", "latencies", "engine"] {
+    for call in [
+        "topic?name=other",
+        "group?name=other",
+        "records?topic=mine",
+        "records?topic=other",
+        "connections",
+        "latencies",
+        "engine",
+    ] {
         let answer = web.get(&format!("/api/v1/{call}")).await;
         assert_eq!(answer.error(), (403, "NOT_AUTHORIZED".into()), "{call}");
     }
@@ -125,12 +149,17 @@ async fn a_user_sees_what_the_rules_allow_and_no_more() {
 
 #[tokio::test]
 async fn permissions_hold_as_of_now() {
-    let (_dir, broker, mut root) = guarded(&["allow read topic mine", "allow describe cluster *"]).await;
+    let (_dir, broker, mut root) =
+        guarded(&["allow read topic mine", "allow describe cluster *"]).await;
     let mut web = Web::log_in(&broker, "ada", "secret").await;
     assert_eq!(web.call("records?topic=mine").await["records"].as_array().unwrap().len(), 2);
     web.call("engine").await;
-    let users: Vec<_> = web.call("connections").await["connections"].as_array().unwrap().iter()
-        .map(|one| one["user"].clone()).collect();
+    let users: Vec<_> = web.call("connections").await["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["user"].clone())
+        .collect();
     assert_eq!(users, ["root"]);
     root.call(&AddAclsRequest { acls: vec![rule("ada", "deny read topic mine")] }).await.unwrap();
     assert_eq!(web.refused("records?topic=mine").await, (403, "NOT_AUTHORIZED".into()));

@@ -71,10 +71,8 @@ async fn records_of_all_partitions_are_merged_by_time() {
 #[tokio::test]
 async fn a_record_is_shown_with_what_there_is_of_it() {
     let (_dir, _broker, mut client, mut web) = with_topic(1).await;
-    let headers = [
-        ("trace".to_owned(), Some(Bytes::from_static(b"\xff"))),
-        ("none".to_owned(), None),
-    ];
+    let headers =
+        [("trace".to_owned(), Some(Bytes::from_static(b"\xff"))), ("none".to_owned(), None)];
     let sealed = [("flymq.enc".to_owned(), Some(Bytes::from_static(b"\x01\x01\x042026salt")))];
     let marked = [("flymq.enc".to_owned(), None)];
     let mut batch = BatchBuilder::new();
@@ -97,7 +95,10 @@ async fn a_record_is_shown_with_what_there_is_of_it() {
             "more_headers": 0, "encrypted": null,
         })
     );
-    assert_eq!((&found["records"][1]["key"], &found["records"][1]["value"]), (&json!(null), &json!(null)));
+    assert_eq!(
+        (&found["records"][1]["key"], &found["records"][1]["value"]),
+        (&json!(null), &json!(null))
+    );
     let encrypted = json!({ "key_id": "2026", "headers_sealed": true, "no_value": false });
     assert_eq!(found["records"][2]["encrypted"], encrypted);
     assert_eq!(found["records"][2]["value"]["base64"], "gaFhAQ==");

@@ -57,7 +57,8 @@ impl Web {
 
     pub fn set_user(&mut self, user: &str, password: &str) {
         use base64::Engine as _;
-        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        let encoded =
+            base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
         self.headers = format!("Authorization: Basic {encoded}\r\n");
     }
 

@@ -12,16 +12,57 @@ pub struct BrokerOptions {
     /// Folder for everything that is stored; created if missing
     #[arg(long, env = "FLYMQ_DATA_DIR", default_value = "flymq-data")]
     pub data_dir: PathBuf,
+    /// Where records are stored: on this machine, or in an Apache Kafka cluster, to which the broker
+    /// is then a gateway
+    #[arg(long, env = "FLYMQ_ENGINE", default_value = "embedded")]
+    pub engine: EngineArg,
+    /// Nodes of the Kafka cluster, from which it learns of all others
+    #[cfg(feature = "kafka")]
+    #[arg(
+        long,
+        env = "FLYMQ_KAFKA_BOOTSTRAP",
+        value_name = "HOST:PORT,…",
+        required_if_eq("engine", "kafka")
+    )]
+    pub kafka_bootstrap: Option<String>,
+    /// An option for the connections to Kafka, by the name that Kafka's clients give it, such as
+    /// security.protocol=SASL_SSL; may be repeated
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "kafka_bootstrap")]
+    pub kafka: Vec<String>,
+    /// File of such options, one a line: for passwords, which others on the machine can see on a
+    /// command line
+    #[cfg(feature = "kafka")]
+    #[arg(long, env = "FLYMQ_KAFKA_CONFIG", value_name = "FILE", requires = "kafka_bootstrap")]
+    pub kafka_config: Option<PathBuf>,
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "FLYMQ_LISTEN", default_value = "127.0.0.1:9092")]
     pub listen: SocketAddr,
     /// Address and port for health and metrics over HTTP, such as 127.0.0.1:9644; HTTPS with --tls-cert
-    #[arg(long, env = "FLYMQ_HTTP_LISTEN", value_name = "ADDRESS", default_value_if("console", "true", "127.0.0.1:9644"))]
+    #[arg(
+        long,
+        env = "FLYMQ_HTTP_LISTEN",
+        value_name = "ADDRESS",
+        default_value_if("console", "true", "127.0.0.1:9644")
+    )]
     pub http_listen: Option<SocketAddr>,
     /// Serve the console, a page to look at the broker with, over HTTP: at 127.0.0.1:9644 unless
     /// --http-listen says otherwise
     #[arg(long, env = "FLYMQ_CONSOLE", value_parser = BoolishValueParser::new())]
     pub console: bool,
+    /// Collector of OpenTelemetry to send traces and metrics to by OTLP over HTTP, such as
+    /// http://127.0.0.1:4318
+    #[cfg(feature = "otlp")]
+    #[arg(long, env = "FLYMQ_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+    /// File with headers for the collector, one NAME: VALUE a line
+    #[cfg(feature = "otlp")]
+    #[arg(long, env = "FLYMQ_OTLP_HEADERS_FILE", value_name = "FILE", requires = "otlp_endpoint")]
+    pub otlp_headers_file: Option<PathBuf>,
+    /// How often metrics are sent to the collector, in milliseconds
+    #[cfg(feature = "otlp")]
+    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(100..))]
+    pub otlp_metrics_interval_ms: u64,
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,
@@ -78,6 +119,16 @@ pub struct BrokerOptions {
     /// File whose first line is that administrator's password
     #[arg(long, env = "FLYMQ_BOOTSTRAP_ADMIN_PASSWORD_FILE", value_name = "FILE")]
     pub bootstrap_admin_password_file: Option<PathBuf>,
+}
+
+/// Where records are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    /// On this machine
+    Embedded,
+    /// In an Apache Kafka cluster, 4.1 or later
+    #[cfg(feature = "kafka")]
+    Kafka,
 }
 
 /// When a produce is acknowledged.

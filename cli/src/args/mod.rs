@@ -16,7 +16,7 @@ use clap_complete::Shell;
 
 pub use access::{AclCommand, AclRule, AclSelection, NewPassword, UserCommand};
 pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
-pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg};
+pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg, EngineArg};
 pub use capacity::CapacityOptions;
 pub use certs::{CertsCommand, DevCerts};
 pub use group::GroupCommand;
@@ -86,8 +86,12 @@ pub enum Command {
     /// Measure what a broker does
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Ask whether a broker is there and answers
+    /// Ask at each address whether a broker is there and answers; fails if one does not
     Health {
+        /// Ask for /health/ready there instead, such as http://127.0.0.1:9644: it takes no user, and
+        /// tells the broker's own state from its engine's
+        #[arg(long, env = "FLYMQ_HEALTH_URL", value_name = "URL")]
+        http: Option<String>,
         /// How long to wait for the answer, in milliseconds
         #[arg(long, default_value_t = 5_000)]
         timeout_ms: u64,

@@ -12,6 +12,8 @@ pub const FLYMQ: &str = env!("CARGO_BIN_EXE_flymq");
 pub struct Broker {
     pub process: Child,
     pub address: String,
+    /// Where it tells of health and metrics, if that was asked for.
+    pub http: Option<String>,
 }
 
 impl Broker {
@@ -31,18 +33,30 @@ impl Broker {
         let command = command.stdout(Stdio::piped()).stdin(Stdio::null());
         clear_environment(command);
         let mut process = command.spawn().expect("a broker process");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("its standard output");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on ");
-        let address = address.unwrap_or_else(|| panic!("the broker said {line:?}")).to_owned();
-        Self { process, address }
+        let mut stdout = BufReader::new(process.stdout.take().expect("its standard output"));
+        let mut told = |what: &str| {
+            let mut line = String::new();
+            stdout.read_line(&mut line).expect("a line");
+            let told = line.trim().strip_prefix(what);
+            told.unwrap_or_else(|| panic!("the broker said {line:?}")).to_owned()
+        };
+        let address = told("listening on ");
+        let http = command.get_args().any(|arg| arg == "--http-listen");
+        let http = http.then(|| told("health and metrics on "));
+        Self { process, address, http }
     }
 
     /// Kills it as a power cut would: without a word.
     pub fn kill(&mut self) {
         self.process.kill().expect("SIGKILL");
         self.process.wait().expect("its end");
+    }
+
+    /// Stops it as an operator would, and waits for it to be done.
+    pub fn terminate(&mut self) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().expect("kill").success());
+        assert_eq!(self.process.wait().expect("its end").code(), Some(0));
     }
 
     /// Runs `flymq` against this broker.

@@ -2,6 +2,7 @@
 
 mod names;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use flymq_auth::Password;
@@ -26,6 +27,12 @@ pub struct Config {
     /// The name of the producer behind [`Client::transaction`](crate::Client::transaction). Default
     /// a random one.
     pub transactional_id: Option<String>,
+    /// A file in the form of `/etc/hosts` that is looked into before the system is asked what
+    /// address a broker's name stands for. It is read each time. Default none.
+    pub hosts_file: Option<PathBuf>,
+    /// How long what is known of the cluster's brokers is taken for true; 0 to use the addresses of
+    /// `bootstrap` only. Default 5 minutes.
+    pub metadata_max_age: Duration,
     /// How long making a connection may take. Default 10 s.
     pub connect_timeout: Duration,
     /// How long a request may take, retries included. Default 30 s.
@@ -94,6 +101,8 @@ impl Default for Config {
             bootstrap: vec![format!("localhost:{DEFAULT_PORT}")],
             client_id: "flymq".to_owned(),
             transactional_id: None,
+            hosts_file: None,
+            metadata_max_age: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             backoff_initial: Duration::from_millis(50),

@@ -19,6 +19,18 @@ pub(crate) const OPTIONS: &[Opt<Config>] = &[
         |config, value| Ok(Config { transactional_id: Some(value.text().to_owned()), ..config }),
     ),
     option(
+        "hosts_file",
+        "",
+        "A file in the form of /etc/hosts, looked into for brokers' names before the system is asked.",
+        |config, value| Ok(Config { hosts_file: Some(value.file()), ..config }),
+    ),
+    option(
+        "metadata_max_age_ms",
+        "300000",
+        "How long the list of the cluster's brokers is taken for true; 0 to use the given addresses only.",
+        |config, value| Ok(Config { metadata_max_age: value.millis()?, ..config }),
+    ),
+    option(
         "connect_timeout_ms",
         "10000",
         "How long making a connection may take.",

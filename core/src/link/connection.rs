@@ -5,6 +5,7 @@
 //! each request where its answer is read.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::auth::{self, Channel};
+use super::endpoints::{Endpoint, Origin};
 use super::wire::Wire;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -29,6 +31,8 @@ const BEFORE_HELLO: u32 = 64 << 10;
 /// A connection that has been greeted.
 pub(crate) struct Connection {
     wire: Arc<Wire>,
+    /// Where it leads.
+    pub endpoint: Arc<Endpoint>,
     /// What the broker said of itself.
     pub hello: HelloResponse,
     /// What holds beneath the protocol.
@@ -40,23 +44,23 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, says HELLO, and authenticates where that is wanted.
     pub async fn open(
-        address: &str,
+        endpoint: &Arc<Endpoint>,
         config: &Config,
         connector: Option<&Connector>,
         metrics: Arc<Metrics>,
     ) -> Result<Arc<Self>> {
-        let socket = dial(address).await.map_err(|e| {
+        let socket = dial(endpoint.address).await.map_err(|e| {
             Error::with_source(
                 ErrorCode::ConnectFailed,
                 "connect",
-                format!("cannot connect to {address}: {e}"),
+                format!("cannot connect to {endpoint}: {e}"),
                 e,
             )
         })?;
         let (socket, tls) = match connector {
             None => (socket, None),
             Some(connector) => {
-                let (socket, tls) = connector.secure(address, socket).await?;
+                let (socket, tls) = connector.secure(&endpoint.name, socket).await?;
                 (socket, Some(tls))
             }
         };
@@ -65,20 +69,38 @@ impl Connection {
             certificate: tls.is_some() && config.tls.cert.is_some(),
             binding: tls.as_ref().and_then(crate::tls::binding),
         };
-        let wire = Wire::start(address, socket, tls, config, metrics);
-        let mut connection = Self { wire, hello: no_hello(), channel, renewal: OnceLock::new() };
+        let wire = Wire::start(endpoint.to_string(), socket, tls, config, metrics.clone());
+        let (endpoint, renewal) = (endpoint.clone(), OnceLock::new());
+        let mut connection = Self { wire, endpoint, hello: no_hello(), channel, renewal };
         let hello = HelloRequest {
             client_id: config.client_id.clone(),
             software: concat!("flymq-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         connection.hello = connection.call("connect", &hello).await?;
+        connection.check_cluster()?;
         let connection = Arc::new(connection);
         if let Some(lifetime) = auth::authenticate(&connection, config).await? {
             let renewing = auth::renew(Arc::downgrade(&connection), config.clone(), lifetime);
             let _ = connection.renewal.set(tokio::spawn(renewing).abort_handle());
         }
-        tracing::debug!(address, broker = connection.hello.broker_version, "connected");
+        connection.wire.establish();
+        metrics.connect_succeeded();
+        let Self { endpoint, hello, .. } = &*connection;
+        tracing::debug!(%endpoint, broker = hello.broker_version, "connected");
         Ok(connection)
+    }
+
+    /// Refuses a broker of another cluster in the place of one that was learnt of: its address may
+    /// have been given to somebody else.
+    fn check_cluster(&self) -> Result<()> {
+        match &self.endpoint.origin {
+            Origin::Learnt(cluster) if **cluster != *self.hello.cluster_id => Err(Error::new(
+                ErrorCode::ConnectFailed,
+                "connect",
+                format!("the broker at {} is of another cluster", self.endpoint),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it can still be used.
@@ -86,11 +108,24 @@ impl Connection {
         self.wire.is_open()
     }
 
-    /// Whether it ended because the broker did not answer any more.
-    pub fn fell_silent(&self) -> bool {
-        self.wire.fell_silent()
+    /// Whether it can carry nothing any more.
+    pub fn has_ended(&self) -> bool {
+        self.wire.has_ended()
     }
 
+    /// Why its broker is to be left for another one, even if that takes connections still.
+    pub fn reason_to_leave(&self) -> Option<Error> {
+        let address = self.address();
+        if self.wire.is_stopping() {
+            let message = format!("the broker at {address} is stopping");
+            return Some(Error::new(ErrorCode::ShuttingDown, "connect", message));
+        }
+        let message = format!("the broker at {address} did not answer any more");
+        let silent = Error::new(ErrorCode::ConnectionLost, "connect", message);
+        self.wire.fell_silent().then_some(silent)
+    }
+
+    /// The broker's name and address, for people.
     pub fn address(&self) -> &str {
         &self.wire.address
     }
@@ -198,11 +233,14 @@ impl Drop for Connection {
         if let Some(renewal) = self.renewal.get() {
             renewal.abort();
         }
-        self.close();
+        // What a broker that stops has under way is answered yet.
+        if !self.wire.is_stopping() {
+            self.close();
+        }
     }
 }
 
-async fn dial(address: &str) -> io::Result<TcpStream> {
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
     // A peer that vanished is noticed within about a minute even while nothing is asked of it.
@@ -256,9 +294,9 @@ mod tests {
     use tokio::net::TcpListener;
 
     /// Says HELLO to whoever connects, and then neither reads nor answers.
-    async fn deaf() -> (String, tokio::task::JoinHandle<TcpStream>) {
+    async fn deaf() -> (Arc<Endpoint>, tokio::task::JoinHandle<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.read_buf(&mut BytesMut::with_capacity(4096)).await.unwrap();
@@ -267,6 +305,8 @@ mod tests {
             stream.write_all(&hello.to_bytes()).await.unwrap();
             stream
         });
+        let name = address.to_string().into();
+        let address = Arc::new(Endpoint::new(name, address, Origin::Bootstrap));
         (address, serving)
     }
 
@@ -297,7 +337,7 @@ mod tests {
         connection.time_out();
         let error = receiver.await.unwrap().unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::ConnectionLost));
-        assert!(connection.fell_silent());
+        assert!(connection.reason_to_leave().is_some());
         let wire = Arc::downgrade(&connection.wire);
         drop(connection);
         tokio::time::timeout(Duration::from_secs(5), async {
@@ -307,7 +347,7 @@ mod tests {
         })
         .await
         .expect("the task keeps the connection");
-        assert_eq!(metrics.snapshot().connections, 0);
+        assert_eq!(metrics.snapshot(Vec::new()).connections, 0);
     }
 
     #[test]

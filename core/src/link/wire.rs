@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use flymq_protocol::error::ErrorReply;
 use flymq_protocol::frame::{self, EncodedFrame, Frame, FrameHeader, HEADER_LEN};
 use flymq_protocol::messages::PingRequest;
 use flymq_protocol::{ErrorCode, OpCode, opcode};
@@ -38,6 +39,10 @@ pub(super) struct Wire {
     pending: Mutex<Pending>,
     next_id: AtomicU64,
     closed: AtomicBool,
+    /// The broker is about to stop: it answers what is under way and takes nothing more.
+    stopping: AtomicBool,
+    /// It was greeted, so that its end is the loss of a connection.
+    established: AtomicBool,
     /// Rung once, for the task to end.
     stopped: Notify,
     /// Something came in since the last look.
@@ -70,7 +75,7 @@ fn lost(address: &str, why: &str) -> Error {
 impl Wire {
     /// Takes a socket over, after the handshake if it is secured, and starts the task that serves it.
     pub fn start(
-        address: &str,
+        address: String,
         socket: TcpStream,
         tls: Option<ClientConnection>,
         config: &Config,
@@ -78,7 +83,7 @@ impl Wire {
     ) -> Arc<Self> {
         metrics.connected();
         let wire = Arc::new(Self {
-            address: address.to_owned(),
+            address,
             metrics,
             socket,
             output: Mutex::new(Output::new(tls)),
@@ -86,6 +91,8 @@ impl Wire {
             pending: Mutex::default(),
             next_id: AtomicU64::new(1),
             closed: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            established: AtomicBool::new(false),
             stopped: Notify::new(),
             heard: AtomicBool::new(false),
             silent: AtomicBool::new(false),
@@ -101,8 +108,21 @@ impl Wire {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether it is of use for further requests.
     pub fn is_open(&self) -> bool {
-        !self.closed.load(Ordering::Acquire)
+        !self.has_ended() && !self.is_stopping()
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub fn establish(&self) {
+        self.established.store(true, Ordering::Release);
     }
 
     pub fn fell_silent(&self) -> bool {
@@ -139,7 +159,9 @@ impl Wire {
             std::mem::take(&mut pending.requests)
         };
         self.closed.store(true, Ordering::Release);
-        self.metrics.disconnected();
+        let expected = self.is_stopping() || error.is(ErrorCode::Closed);
+        let lost = self.established.load(Ordering::Acquire) && !expected;
+        self.metrics.disconnected(lost);
         tracing::debug!(address = self.address, %error, "connection ended");
         lock(&self.output).clear();
         // The broker learns of it now, not when the last reference to the socket is gone. A socket
@@ -216,8 +238,12 @@ impl Wire {
     /// Ends the connection when requests wait and nothing comes in, not even the answer to a PING.
     async fn watch(&self) {
         let mut asked = false;
+        let mut was_stopping = false;
         loop {
             tokio::time::sleep(self.probe_every).await;
+            if std::mem::replace(&mut was_stopping, self.is_stopping()) {
+                return self.end(lost(&self.address, "the broker has not stopped in time"));
+            }
             let heard = self.heard.swap(false, Ordering::Relaxed);
             if heard || lock(&self.pending).requests.is_empty() {
                 asked = false;
@@ -289,9 +315,16 @@ impl Wire {
     fn take_in(&self, input: &mut BytesMut) -> Result<()> {
         while let Some(frame) = self.next_frame(input)? {
             let complete = lock(&self.pending).requests.remove(&frame.id);
+            if frame.opcode == opcode::ERROR
+                && let Ok(ErrorReply { code, .. }) = frame.decode()
+                && code == ErrorCode::ShuttingDown as u16
+            {
+                self.stopping.store(true, Ordering::Release);
+            }
             match complete {
                 Some(complete) => complete(Ok(frame)),
-                // The broker says why it is about to close the connection.
+                // The broker says why it is about to close the connection. If it stops, it has begun
+                // with nothing that it has not answered.
                 None if frame.opcode == opcode::ERROR && frame.id == 0 => {
                     let reply = frame.decode().map_err(|e| Error::protocol("request", e))?;
                     return Err(Error::from_reply("request", reply));
@@ -299,6 +332,11 @@ impl Wire {
                 // Nobody waits for it any more.
                 None => {}
             }
+        }
+        if self.is_stopping() && lock(&self.pending).requests.is_empty() {
+            // Somebody may be just about to send something; the broker would not take it.
+            let message = format!("the broker at {} is stopping", self.address);
+            return Err(Error::new(ErrorCode::ShuttingDown, "request", message));
         }
         Ok(())
     }

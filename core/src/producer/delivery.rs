@@ -113,6 +113,12 @@ impl Delivery {
         Self { fate, index, timestamp, slot: None }
     }
 
+    /// Another handle on the same answer.
+    #[cfg(feature = "otel")]
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.fate.clone(), self.index, self.timestamp)
+    }
+
     /// Whether the answer is there.
     pub fn is_done(&self) -> bool {
         self.fate.is_decided()

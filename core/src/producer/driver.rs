@@ -64,7 +64,8 @@ impl Inner {
 
     /// Why records are given up.
     fn late(&self) -> Error {
-        let cause = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let noted = || self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let cause = self.core.router.trouble().or_else(noted);
         let within = self.delivery_timeout.as_millis();
         match cause {
             Some(cause) => Error::with_source(

@@ -66,7 +66,7 @@ impl Inner {
     /// Asks for a topic's partition count, and keeps the queues of those known before.
     pub async fn learn(&self, topic: &str) -> Result<Arc<TopicState>> {
         let count = self.core.partition_count(topic).await?;
-        let max_record = self.core.max_record_bytes(topic).await;
+        let max_record = self.core.max_record_bytes(topic).await?;
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         let old = topics.get(topic);
         let name = old.map_or_else(|| Arc::from(topic), |old| old.name.clone());

@@ -5,6 +5,7 @@
 #[path = "../../../broker/tests/common/certs.rs"]
 pub mod certs;
 pub mod cutter;
+pub mod door;
 pub mod fake;
 pub mod members;
 pub mod model;
@@ -43,9 +44,11 @@ pub async fn broker() -> (tempfile::TempDir, Broker, String) {
     (dir, broker, address)
 }
 
-/// Options with pauses short enough for tests.
+/// Options with pauses short enough for tests, and with no other addresses than the given ones, so
+/// that nobody finds a way around a proxy.
 pub fn config(address: &str) -> Config {
     Config {
+        metadata_max_age: Duration::ZERO,
         backoff_initial: Duration::from_millis(1),
         backoff_max: Duration::from_millis(20),
         ..Config::parse(address).unwrap()

@@ -74,6 +74,12 @@ pub struct HeartbeatRequest {
     /// The partitions that the member holds; nil where that has not changed since it last said.
     #[serde(default)]
     pub owned: Option<Vec<TopicPartitions>>,
+    /// As in SUBSCRIBE, for brokers that would not know it otherwise.
+    #[serde(default)]
+    pub instance_id: Option<String>,
+    /// As in SUBSCRIBE.
+    #[serde(default)]
+    pub rebalance_timeout_ms: u32,
 }
 
 /// The member's state as the broker sees it.
@@ -100,6 +106,9 @@ pub struct LeaveRequest {
     /// Whether a member with an `instance_id` will be back before its session times out.
     #[serde(default)]
     pub returning: bool,
+    /// As in SUBSCRIBE, for brokers that would not know it otherwise.
+    #[serde(default)]
+    pub instance_id: Option<String>,
 }
 
 /// The member is out.

@@ -4,6 +4,7 @@
 //! is not a field of any message: [`crate::frame`] adds and reads it.
 
 mod access;
+mod cluster;
 mod groups;
 mod log;
 mod session;
@@ -11,6 +12,7 @@ mod topics;
 mod transactions;
 
 pub use access::*;
+pub use cluster::*;
 pub use groups::*;
 pub use log::*;
 pub use session::*;
@@ -49,6 +51,7 @@ requests! {
     DescribeTopicRequest => DescribeTopic, DescribeTopicResponse;
     AlterTopicRequest => AlterTopic, AlterTopicResponse;
     InitProducerRequest => InitProducer, InitProducerResponse;
+    ClusterStatusRequest => ClusterStatus, ClusterStatusResponse;
     SubscribeRequest => Subscribe, SubscribeResponse;
     CommitRequest => Commit, CommitResponse;
     HeartbeatRequest => Heartbeat, HeartbeatResponse;

@@ -12,7 +12,7 @@ macro_rules! with_every_request {
             ProduceRequest, ConsumeRequest, CreateTopicRequest, DeleteTopicRequest,
             ListTopicsRequest, FetchRequest, MetadataRequest, ListOffsetsRequest,
             AddPartitionsRequest, DescribeTopicRequest, AlterTopicRequest, InitProducerRequest,
-            SubscribeRequest, CommitRequest, HeartbeatRequest, LeaveRequest, CommittedRequest,
+            ClusterStatusRequest, SubscribeRequest, CommitRequest, HeartbeatRequest, LeaveRequest, CommittedRequest,
             ListGroupsRequest, DescribeGroupRequest, DeleteGroupRequest, BeginTxnRequest, CommitTxnRequest, AbortTxnRequest, TxnOffsetsRequest, HelloRequest,
             AuthRequest, PingRequest, UpsertUserRequest, DeleteUserRequest, ListUsersRequest,
             AddAclsRequest, RemoveAclsRequest, ListAclsRequest, WhoamiRequest

@@ -58,6 +58,9 @@ mod tests {
         let cut_for_good = Shown::of(b"h\xc3", 10);
         assert_eq!((cut_for_good.text, cut_for_good.base64.as_deref()), (None, Some("aMM=")));
         let binary = Shown::of(&[0xff; 100], 3);
-        assert_eq!((binary.bytes, binary.base64.as_deref(), binary.truncated), (100, Some("////"), true));
+        assert_eq!(
+            (binary.bytes, binary.base64.as_deref(), binary.truncated),
+            (100, Some("////"), true)
+        );
     }
 }

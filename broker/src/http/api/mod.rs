@@ -29,8 +29,8 @@ use super::listener::Context;
 use super::routes::{Answer, json};
 use super::visitor::Visitor;
 use crate::Result;
-pub use session::Sources;
 use session::Session;
+pub use session::Sources;
 
 /// What all paths begin with.
 pub const PREFIX: &str = "/api/v1/";
@@ -73,7 +73,8 @@ async fn ask<B>(
     if broker.is_stopping() {
         return Err(ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping"));
     }
-    let login = visitor.log_in(broker.access.as_ref(), request.headers().get(AUTHORIZATION)).await?;
+    let login =
+        visitor.log_in(broker.access.as_ref(), request.headers().get(AUTHORIZATION)).await?;
     let mut session = Session::new(broker, &context.sources, login);
     let query = request.uri().query().unwrap_or_default();
     Ok(match name {
@@ -122,4 +123,3 @@ fn status(code: ErrorCode) -> StatusCode {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
-

@@ -422,7 +422,8 @@ mod tests {
         };
         assert_eq!(Encrypted::parse(b"\x01\x00\x042026salt"), known("2026", false, false));
         assert_eq!(Encrypted::parse(b"\x01\x03\x01k"), known("k", true, true));
-        for bad in [&b""[..], b"\x02\x00\x01k", b"\x01\x00\x00", b"\x01\x00\x05k", b"\x01\x00\x01<"] {
+        for bad in [&b""[..], b"\x02\x00\x01k", b"\x01\x00\x00", b"\x01\x00\x05k", b"\x01\x00\x01<"]
+        {
             assert_eq!(Encrypted::parse(bad).key_id, None, "{bad:?}");
         }
     }

@@ -62,7 +62,10 @@ impl<'a> Session<'a> {
     }
 
     /// Fetches, with the room in the budget that the answer takes.
-    pub async fn fetch(&mut self, mut request: FetchRequest) -> Result<(FetchResponse, Option<Room>)> {
+    pub async fn fetch(
+        &mut self,
+        mut request: FetchRequest,
+    ) -> Result<(FetchResponse, Option<Room>)> {
         let checked = self.login.access.check(self.shared.access.as_ref(), &mut request)?;
         let fetched = self.shared.engine.fetch(request).wait().await?;
         Ok((checked.finish(fetched.response), fetched.room))
@@ -112,7 +115,8 @@ impl<'a> Session<'a> {
     /// The topics that may be seen.
     pub async fn visible_topics(&mut self) -> Result<Vec<TopicSummary>> {
         let request = ListTopicsRequest {};
-        let response = self.call(request, |engine, ListTopicsRequest {}| engine.list_topics()).await?;
+        let response =
+            self.call(request, |engine, ListTopicsRequest {}| engine.list_topics()).await?;
         Ok(response.topics)
     }
 
@@ -124,7 +128,8 @@ impl<'a> Session<'a> {
     /// The groups that may be seen.
     pub async fn visible_groups(&mut self) -> Result<Vec<GroupSummary>> {
         let request = ListGroupsRequest {};
-        let response = self.call(request, |engine, ListGroupsRequest {}| engine.list_groups()).await?;
+        let response =
+            self.call(request, |engine, ListGroupsRequest {}| engine.list_groups()).await?;
         Ok(response.groups)
     }
 }

@@ -108,8 +108,11 @@ impl GroupOptions {
         }
     }
 
+    fn rebalance_timeout_ms(&self) -> u32 {
+        millis(self.rebalance_timeout)
+    }
+
     fn subscribe(&self, topics: &Topics, member_id: &str, generation: i32) -> SubscribeRequest {
-        let millis = |time: Duration| time.as_millis().try_into().unwrap_or(u32::MAX);
         let assignor = match self.assignor {
             Assignor::Sticky => "sticky",
             Assignor::Range => "range",
@@ -123,9 +126,13 @@ impl GroupOptions {
             pattern: topics.pattern.clone(),
             assignor: assignor.to_owned(),
             session_timeout_ms: millis(self.session_timeout),
-            rebalance_timeout_ms: millis(self.rebalance_timeout),
+            rebalance_timeout_ms: self.rebalance_timeout_ms(),
         }
     }
+}
+
+fn millis(time: Duration) -> u32 {
+    time.as_millis().try_into().unwrap_or(u32::MAX)
 }
 
 /// A membership as the consumer and its tasks share it.
@@ -207,7 +214,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
     };
     tokio::join!(commit::run(&shared, group), until_the_end);
-    let Some(farewell) = group.view().farewell(&group.options.group) else { return };
+    let Some(farewell) = group.view().farewell(&group.options) else { return };
     let router = &shared.core.router;
     let left = router.call_until(Lane::Main, "leave", &farewell, Retry::Always, after(FAREWELL));
     if let Err(error) = left.await {

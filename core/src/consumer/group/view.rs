@@ -274,6 +274,7 @@ impl View {
                 member_id: self.member_id.clone(),
                 generation: member.generation,
                 returning: false,
+                instance_id: options.instance_id.clone(),
             });
         }
         if let Some(topics) = self.wish.as_ref().filter(|_| member.wish != self.wishes) {
@@ -288,16 +289,19 @@ impl View {
             member_id: self.member_id.clone(),
             generation: member.generation,
             owned,
+            instance_id: options.instance_id.clone(),
+            rebalance_timeout_ms: options.rebalance_timeout_ms(),
         })
     }
 
     /// The last word of a member: one that has an instance id may be back.
-    pub fn farewell(&self, group: &str) -> Option<LeaveRequest> {
+    pub fn farewell(&self, options: &GroupOptions) -> Option<LeaveRequest> {
         self.member.as_ref().map(|member| LeaveRequest {
-            group: group.to_owned(),
+            group: options.group.clone(),
             member_id: self.member_id.clone(),
             generation: member.generation,
             returning: true,
+            instance_id: options.instance_id.clone(),
         })
     }
 

@@ -246,11 +246,11 @@ fn closing_gives_up_but_leaves_the_last_word_for_later() {
     play.view.give_up(&slots(&[0]));
     play.heartbeat();
     assert!(play.is_quiet());
-    assert!(play.view.farewell("g").unwrap().returning);
+    assert!(play.view.farewell(&play.options).unwrap().returning);
     // Put out now, it does not come back.
     play.view.expelled();
     assert!(play.is_quiet());
-    assert!(play.view.farewell("g").is_none());
+    assert!(play.view.farewell(&play.options).is_none());
 }
 
 #[test]

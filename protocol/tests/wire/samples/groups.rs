@@ -49,6 +49,8 @@ pub fn groups() -> Vec<Sample> {
                 member_id: member_id.clone(),
                 generation: 3,
                 owned: Some(assignment()),
+                instance_id: Some("host-1".into()),
+                rebalance_timeout_ms: 60_000,
             },
         ),
         response::<HeartbeatRequest>(
@@ -93,7 +95,13 @@ pub fn groups() -> Vec<Sample> {
         request(
             "leave",
             25,
-            LeaveRequest { group: group.clone(), member_id, generation: 4, returning: false },
+            LeaveRequest {
+                group: group.clone(),
+                member_id,
+                generation: 4,
+                returning: false,
+                instance_id: Some("host-1".into()),
+            },
         ),
         response::<LeaveRequest>("leave_response", 25, LeaveResponse {}),
         request("list_groups", 30, ListGroupsRequest {}),

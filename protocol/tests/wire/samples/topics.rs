@@ -84,5 +84,26 @@ pub fn topics() -> Vec<Sample> {
             10,
             AlterTopicResponse { config: in_force },
         ),
+        request("cluster_status", 37, ClusterStatusRequest {}),
+        response::<ClusterStatusRequest>("cluster_status_response", 37, cluster_status()),
     ]
+}
+
+fn cluster_status() -> ClusterStatusResponse {
+    ClusterStatusResponse {
+        engine: "kafka".into(),
+        cluster_id: "c1".into(),
+        brokers: vec![BrokerInfo { id: 7, host: "gateway-1".into(), port: 9092 }],
+        nodes: vec![NodeInfo { id: 1, host: "kafka-1".into(), port: 9094, controller: true }],
+        partitions: 56,
+        under_replicated: 1,
+        offline: 0,
+        troubled: vec![PartitionStatus {
+            topic: "orders".into(),
+            partition: 2,
+            leader: Some(1),
+            replicas: vec![1, 2, 3],
+            in_sync: vec![1, 3],
+        }],
+    }
 }

@@ -6,12 +6,14 @@ import io.flymq.client.internal.Native;
 import io.flymq.client.internal.Out;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Topics, groups and offsets from outside. From {@link FlyMQClient#admin()}. */
+/** Topics, offsets, groups, users and rules. From {@link FlyMQClient#admin()}. */
 public final class Admin {
   private final FlyMQClient client;
 
@@ -136,10 +138,32 @@ public final class Admin {
   }
 
   private long offset(TopicPartition partition, StartOffset at) {
-    Out out = new Out().text(partition.topic());
-    at.writeQuery(out);
-    out.flag(false).list(List.of(partition.partition()), Out::int32);
-    return call(Native::topicOffsets, out).list(In::int64).get(0);
+    return offsets(List.of(partition), at, Isolation.READ_COMMITTED).get(partition);
+  }
+
+  /**
+   * Where partitions begin, where they end, or where their records of a time or later begin.
+   *
+   * @param partitions the partitions
+   * @param at earliest, latest or a time
+   * @param isolation read uncommitted, a partition does not end where the first open transaction begins
+   * @return the offset of each
+   */
+  public Map<TopicPartition, Long> offsets(
+      Collection<TopicPartition> partitions, StartOffset at, Isolation isolation) {
+    Map<String, List<TopicPartition>> byTopic =
+        partitions.stream().distinct().collect(Collectors.groupingBy(TopicPartition::topic));
+    Map<TopicPartition, Long> offsets = new LinkedHashMap<>();
+    byTopic.forEach(
+        (topic, all) -> {
+          Out out = new Out().text(topic);
+          at.write(out);
+          out.flag(isolation == Isolation.READ_UNCOMMITTED);
+          out.list(all, (list, partition) -> list.int32(partition.partition()));
+          Iterator<Long> found = call(Native::topicOffsets, out).list(In::int64).iterator();
+          all.forEach(partition -> offsets.put(partition, found.next()));
+        });
+    return offsets;
   }
 
   /** {@return which brokers there are, as they want to be addressed} */
@@ -242,5 +266,116 @@ public final class Admin {
             in ->
                 new PartitionLag(
                     Consumer.partition(in), in.optionalInt64(), in.int64(), in.optionalInt64()));
+  }
+
+  /**
+   * Creates a user.
+   *
+   * @param user the user
+   * @throws io.flymq.client.errors.UserExistsException if it is there already
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public void createUser(UserChange user) {
+    upsert(user, false);
+  }
+
+  /**
+   * Changes a user, in sessions that are open too.
+   *
+   * @param change what changes
+   * @throws io.flymq.client.errors.UnknownUserException if there is no such user
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public void alterUser(UserChange change) {
+    upsert(change, true);
+  }
+
+  /**
+   * Creates a user, or changes it if it is there already.
+   *
+   * @param change the user
+   * @return whether it is new
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public boolean upsertUser(UserChange change) {
+    return upsert(change, null);
+  }
+
+  private boolean upsert(UserChange change, @Nullable Boolean exists) {
+    Out out = new Out().flag(exists != null);
+    if (exists != null) {
+      out.flag(exists);
+    }
+    try {
+      return call(Native::userUpsert, change.write(out)).flag();
+    } finally {
+      out.wipe();
+    }
+  }
+
+  /**
+   * Deletes a user, with the rules that name it.
+   *
+   * @param name the user
+   * @throws io.flymq.client.errors.UnknownUserException if there is no such user
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public void deleteUser(String name) {
+    call(Native::userDelete, new Out().text(name));
+  }
+
+  /**
+   * Every user.
+   *
+   * @return the users, by name
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public List<UserInfo> listUsers() {
+    return call(Native::userList, new Out())
+        .list(in -> new UserInfo(in.text(), in.list(In::text), in.flag(), in.text()));
+  }
+
+  /**
+   * Adds rules, which count at once.
+   *
+   * @param acls the rules
+   * @return how many of them are new
+   * @throws io.flymq.client.errors.InvalidRequestException for what is no rule
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public int addAcls(Acl... acls) {
+    return addAcls(List.of(acls));
+  }
+
+  /**
+   * As {@link #addAcls(Acl...)}.
+   *
+   * @param acls the rules
+   * @return how many of them are new
+   */
+  public int addAcls(Collection<Acl> acls) {
+    return call(Native::aclAdd, new Out().list(acls, Acl::write)).int32();
+  }
+
+  /**
+   * Removes rules.
+   *
+   * @param filter which
+   * @return those that were removed
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public List<Acl> removeAcls(AclFilter filter) {
+    return call(Native::aclRemove, filter.write(new Out())).list(Acl::read);
+  }
+
+  /**
+   * Rules that there are.
+   *
+   * @param filter which
+   * @return the rules
+   * @throws io.flymq.client.errors.NotAuthorizedException without {@code admin} on the cluster
+   */
+  public List<Acl> listAcls(AclFilter filter) {
+    return call(Native::aclList, filter.write(new Out())).list(Acl::read);
   }
 }

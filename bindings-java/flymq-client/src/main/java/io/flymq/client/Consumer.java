@@ -2,12 +2,14 @@ package io.flymq.client;
 
 import io.flymq.client.errors.ErrorCode;
 import io.flymq.client.errors.FlyMQException;
+import io.flymq.client.errors.SerializationException;
 import io.flymq.client.internal.Call;
 import io.flymq.client.internal.Errors;
 import io.flymq.client.internal.Handle;
 import io.flymq.client.internal.In;
 import io.flymq.client.internal.Native;
 import io.flymq.client.internal.Out;
+import io.flymq.client.internal.Sender;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -58,6 +61,9 @@ public final class Consumer<K, V> implements AutoCloseable {
   /** Held by the thread that polls, while it tells the listener too. */
   private final ReentrantLock polling = new ReentrantLock();
   private volatile RebalanceListener listener;
+  /** Why records could not be decoded, for the poll that tells it. */
+  private final Map<TopicPartition, RecordDeserializationException> refused =
+      new ConcurrentHashMap<>();
 
   Consumer(
       FlyMQClient client,
@@ -169,6 +175,8 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @return the records
    * @throws io.flymq.client.errors.WaitInterruptedException after {@link #wakeup()}, or an interrupt of
    *     the thread; no record is lost
+   * @throws RecordDeserializationException once, where a record that could not be decoded has stopped its
+   *     partition: the position stays at it; {@link #seek(TopicPartition, long) seek} past it to go on
    * @throws FlyMQException what reading met and will not pass by itself, such as {@code
    *     UnknownTopicException}, {@code OffsetOutOfRangeException} with {@link OffsetReset#ERROR}, or
    *     {@code InstanceFencedException}
@@ -201,13 +209,34 @@ public final class Consumer<K, V> implements AutoCloseable {
         In in = event(maxRecords, left);
         int kind = in.int8();
         if (kind <= 1) {
-          return new ConsumerRecords<>(kind == 1 ? in : null, decoder);
+          return new ConsumerRecords<>(kind == 1 ? in : null, decoder, this::refuse);
         }
         tell(kind, in);
       }
+    } catch (SerializationException error) {
+      throw told(error);
     } finally {
       polling.unlock();
     }
+  }
+
+  /** Decides about a record that cannot be decoded: whether reading goes on behind it. */
+  private boolean refuse(RecordDeserializationException error) {
+    ConsumerRecord<byte[], byte[]> record = error.record();
+    refused.put(record.topicPartition(), error);
+    Out out = write(new Out(256), record.topicPartition());
+    out.int64(record.offset()).int64(record.timestamp());
+    out.bytes(record.key()).bytes(record.value()).list(record.headers().toList(), Sender::encode);
+    return call(Native::consumerRefuse, out.text(error.details().message())).flag();
+  }
+
+  /** The error with the record that it is about. */
+  private SerializationException told(SerializationException error) {
+    return refused.values().stream()
+        .filter(known -> known.details().message().equals(error.details().message()))
+        .findFirst()
+        .map(SerializationException.class::cast)
+        .orElse(error);
   }
 
   private In event(int maxRecords, Duration timeout) {

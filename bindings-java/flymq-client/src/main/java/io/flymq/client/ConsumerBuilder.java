@@ -222,6 +222,20 @@ public final class ConsumerBuilder<K, V> {
   }
 
   /**
+   * What to do about a record whose key or value cannot be decoded. Default {@code error}: the records
+   * before it are returned, then {@link Consumer#poll(Duration)} throws {@link
+   * RecordDeserializationException} and reads its partition no further until it is {@link
+   * Consumer#seek(TopicPartition, long) sought}.
+   *
+   * @param policy {@code error}, {@code skip}, {@code dead_letter} to send it on as it is to the topic with
+   *     {@code .dlq} behind its name, or {@code dead_letter:TOPIC}
+   * @return this
+   */
+  public ConsumerBuilder<K, V> onUndeserializable(String policy) {
+    return option("on_undeserializable", policy);
+  }
+
+  /**
    * How many records a poll returns at most. Default 500.
    *
    * @param records how many, 1 or more

@@ -246,7 +246,7 @@ public final class EmbeddedBroker implements AutoCloseable {
       if (users != null) {
         out.list(
             users.entrySet(),
-            (all, user) -> all.text(user.getKey()).text(String.valueOf(user.getValue())));
+            (all, user) -> all.text(user.getKey()).secret(user.getValue()));
       }
       pem(out, certificate);
       pem(out, key);

@@ -93,7 +93,7 @@ public final class FlyMQClient implements AutoCloseable {
     return admin.createTopic(NewTopic.of(name, partitions).ifNotExists());
   }
 
-  /** {@return topics, groups and offsets from outside} */
+  /** {@return topics, offsets, groups, users and rules} */
   public Admin admin() {
     return admin;
   }
@@ -215,7 +215,7 @@ public final class FlyMQClient implements AutoCloseable {
       String topic, int partition, long offset) {
     Out out = new Out().text(topic).int32(partition).int64(offset);
     In in = Call.wait(Native::clientConsume, handle.get(), out);
-    return new ConsumerRecords<>(in, PLAIN).stream().findFirst();
+    return new ConsumerRecords<>(in, PLAIN, error -> true).stream().findFirst();
   }
 
   /**
@@ -245,7 +245,7 @@ public final class FlyMQClient implements AutoCloseable {
     Out out = new Out().text(topic).int32(partition).int64(offset);
     out.duration(options.maxWait()).int32(options.minBytes()).int32(options.maxBytes());
     out.int32(options.maxRecords()).flag(options.isolation() == Isolation.READ_UNCOMMITTED);
-    return new ConsumerRecords<>(Call.wait(Native::clientFetch, handle.get(), out), PLAIN);
+    return new ConsumerRecords<>(Call.wait(Native::clientFetch, handle.get(), out), PLAIN, error -> true);
   }
 
   /** {@return options of a producer of bytes} */
@@ -324,6 +324,11 @@ public final class FlyMQClient implements AutoCloseable {
     return new ConsumerBuilder<>(this, keys, values);
   }
 
+  /** {@return the addresses that the client was given, each as {@code host:port}} */
+  public List<String> addresses() {
+    return Call.wait(Native::clientAddresses, handle.get(), new Out()).list(In::text);
+  }
+
   /**
    * Asks the broker whether it is there.
    *
@@ -339,9 +344,14 @@ public final class FlyMQClient implements AutoCloseable {
     return new BrokerInfo(in.text(), in.text(), in.text(), in.list(In::text));
   }
 
-  /** {@return the name of the user that the broker takes this client for} */
-  public String whoami() {
-    return Call.wait(Native::clientWhoami, handle.get(), new Out()).text();
+  /** {@return whom the broker takes this client for} */
+  public WhoAmI whoami() {
+    In in = Call.wait(Native::clientWhoami, handle.get(), new Out());
+    String principal = in.text();
+    String mechanism = in.text();
+    List<String> roles = in.list(In::text);
+    long millis = in.int64();
+    return new WhoAmI(principal, mechanism, roles, millis == 0 ? null : Duration.ofMillis(millis));
   }
 
   /** {@return what was counted up to now, by this client and all that it made} */

@@ -6,10 +6,8 @@ import io.flymq.client.internal.Handle;
 import io.flymq.client.internal.In;
 import io.flymq.client.internal.Native;
 import io.flymq.client.internal.Out;
+import io.flymq.client.internal.Secrets;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -52,11 +50,7 @@ public final class Keyring {
    * @throws io.flymq.client.errors.InvalidArgumentException if it is no keyring
    */
   public static Keyring parse(char[] text) {
-    ByteBuffer encoded = StandardCharsets.UTF_8.encode(CharBuffer.wrap(text));
-    byte[] bytes = new byte[encoded.remaining()];
-    encoded.get(bytes);
-    Arrays.fill(encoded.array(), (byte) 0);
-    return parse(bytes);
+    return parse(Secrets.utf8(text));
   }
 
   /**

@@ -55,18 +55,6 @@ public final class StartOffset {
     out.int32(kind).int64(value);
   }
 
-  boolean isOffset() {
-    return kind == 3;
-  }
-
-  /** As {@link Admin} asks for it, which is without a value where there is none. */
-  void writeQuery(Out out) {
-    out.int32(kind);
-    if (kind == 2) {
-      out.int64(value);
-    }
-  }
-
   @Override
   public boolean equals(Object other) {
     return other instanceof StartOffset that && kind == that.kind && value == that.value;

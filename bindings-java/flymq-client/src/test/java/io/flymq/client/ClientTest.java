@@ -185,7 +185,7 @@ class ClientTest {
     MetricsSnapshot metrics = client.metrics();
     assertTrue(metrics.requests() > 0 && metrics.connections() > 0, metrics::toString);
     assertTrue(metrics.operations().get("HELLO").requests() > 0, metrics::toString);
-    assertFalse(client.whoami().isEmpty());
+    assertEquals(new WhoAmI("anonymous", "ANONYMOUS", List.of(), null), client.whoami());
   }
 
   @Test

@@ -42,10 +42,12 @@ class ConformanceTest {
       assertTrue(error.getMessage().contains("why") && error.getMessage().contains(code.hint()));
     }
     // What a newer broker knows comes as its family.
-    ErrorDetails newer = new ErrorDetails(599, "GROUP_ON_FIRE", "why", true, false, "extinguish");
+    ErrorDetails newer = 
+        new ErrorDetails(599, "GROUP_ON_FIRE", "why", "join", "extinguish", true, false, false);
     FlyMQException error = assertInstanceOf(GroupException.class, FlyMQException.of(newer));
     assertEquals("GROUP_ON_FIRE", error.name());
     assertTrue(error.isRetriable());
+    assertEquals("join: why (GROUP_ON_FIRE 599; extinguish)", error.getMessage());
   }
 
   @Test

@@ -18,7 +18,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -211,20 +210,56 @@ class ConsumerTest {
     thread.join();
   }
 
-  @Test
-  void aRecordThatCannotBeDecodedIsPassedOver() {
-    record Order(int id) {}
-    Serde<Order> json = new JacksonSerde<>(new ObjectMapper(), Order.class);
+  private record Order(int id) {}
+
+  private ConsumerBuilder<byte[], Order> orders() {
     store("{\"id\":1}", "no JSON", "{\"id\":3}");
-    try (Consumer<byte[], Order> consumer = client.consumer(Serdes.bytes(), json).build()) {
+    return client.consumer(Serdes.bytes(), new JacksonSerde<>(new ObjectMapper(), Order.class));
+  }
+
+  private static List<Integer> ids(ConsumerRecords<byte[], Order> records) {
+    return records.stream().map(record -> record.value().id()).toList();
+  }
+
+  @Test
+  void aRecordThatCannotBeDecodedStopsItsPartition() {
+    try (Consumer<byte[], Order> consumer = orders().build()) {
       consumer.assign(List.of(ORDERS));
-      Iterator<ConsumerRecord<byte[], Order>> records = consumer.poll(LONG).iterator();
-      assertEquals(1, records.next().value().id());
+      ConsumerRecords<byte[], Order> records = consumer.poll(LONG);
+      assertEquals(List.of(1), ids(records));
+      assertEquals(List.of(1), ids(records), "each time anew");
+      assertEquals(3, records.count());
+      assertEquals(1, consumer.position(ORDERS));
       RecordDeserializationException error =
-          assertThrows(RecordDeserializationException.class, records::next);
+          assertThrows(RecordDeserializationException.class, () -> consumer.poll(LONG));
       assertEquals("no JSON", Fixtures.text(error.record().value()));
       assertTrue(error.getMessage().contains("offset 1 of orders-0"), error.getMessage());
-      assertEquals(3, records.next().value().id());
+      assertTrue(consumer.poll(Duration.ofMillis(1)).isEmpty(), "told once");
+      consumer.seek(ORDERS, error.record().offset() + 1);
+      assertEquals(List.of(3), ids(consumer.poll(LONG)));
+    }
+  }
+
+  @Test
+  void aRecordThatCannotBeDecodedIsSkipped() {
+    try (Consumer<byte[], Order> consumer = orders().onUndeserializable("skip").build()) {
+      consumer.assign(List.of(ORDERS));
+      ConsumerRecords<byte[], Order> records = consumer.poll(LONG);
+      assertEquals(List.of(1, 3), ids(records));
+      assertEquals(List.of(1, 3), ids(records));
+      assertEquals(1, client.metrics().skippedRecords(), "decided once");
+    }
+  }
+
+  @Test
+  void aRecordThatCannotBeDecodedIsADeadLetter() {
+    client.createTopic("orders.dlq", 1);
+    try (Consumer<byte[], Order> consumer = orders().onUndeserializable("dead_letter").build()) {
+      consumer.assign(List.of(ORDERS));
+      assertEquals(List.of(1, 3), ids(consumer.poll(LONG)));
+      ConsumerRecord<byte[], byte[]> letter = client.consume("orders.dlq", 0, 0).orElseThrow();
+      assertEquals("no JSON", Fixtures.text(letter.value()));
+      assertEquals("1", letter.headers().text("flymq.dlq.offset"));
     }
   }
 

@@ -1,7 +1,6 @@
 package io.flymq.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.io.IOException;
 import java.net.URL;
@@ -16,16 +15,38 @@ import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The Java of the documents compiles, and runs against a broker that has what they speak of. */
 class DocumentsTest {
   private static final Pattern BLOCK = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
 
+  /** The Java of this page belongs to applications of Spring, and is run with those. */
+  private static final String SPRING = "docs/spring.md";
+
   @TempDir Path folder;
 
+  /** All pages that have Java. */
+  static List<String> pages() throws IOException {
+    List<Path> files = new ArrayList<>();
+    files.add(Path.of("README.md"));
+    files.add(Path.of("bindings-java/README.md"));
+    try (Stream<Path> docs = Files.walk(Fixtures.ROOT.resolve("docs"))) {
+      docs.map(Fixtures.ROOT::relativize).forEach(files::add);
+    }
+    List<String> pages = new ArrayList<>();
+    for (String page : files.stream().map(Path::toString).toList()) {
+      if (page.endsWith(".md")
+          && !page.equals(SPRING)
+          && BLOCK.matcher(Files.readString(Fixtures.ROOT.resolve(page))).find()) {
+        pages.add(page);
+      }
+    }
+    return pages;
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "bindings-java/README.md", "docs/java.md"})
+  @MethodSource("pages")
   void whatIsWrittenRuns(String document) throws Exception {
     List<String> blocks =
         BLOCK
@@ -33,7 +54,6 @@ class DocumentsTest {
             .results()
             .map((MatchResult block) -> block.group(1))
             .toList();
-    assertFalse(blocks.isEmpty());
     for (int i = 0; i < blocks.size(); i++) {
       run("Block" + i, blocks.get(i));
     }
@@ -54,7 +74,7 @@ class DocumentsTest {
         import io.flymq.client.errors.*;
         import io.flymq.client.serde.*;
         import java.nio.file.Path;
-        import java.time.Duration;
+        import java.time.*;
         import java.util.*;
         import java.util.concurrent.*;
         %s

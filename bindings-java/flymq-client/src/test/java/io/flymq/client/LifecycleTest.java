@@ -15,8 +15,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Beginnings and ends: of objects, of the JVM, of the broker. */
@@ -180,13 +182,16 @@ class LifecycleTest {
 
   /** {@code -Dflymq.test.cycles=10000} for as many as are promised. */
   @Test
+  @Timeout(value = 1, unit = TimeUnit.HOURS)
   void nothingLeaks() throws Exception {
     int cycles = Integer.getInteger("flymq.test.cycles", 500);
     String output;
     try (EmbeddedBroker broker = EmbeddedBroker.builder().fsync(false).start();
         FlyMQClient client = FlyMQClient.connect(broker.address())) {
       client.createTopic("events", 1);
-      output = Programs.run(List.of("-Xmx64m"), LeakProgram.class, broker.address(), "" + cycles);
+      Process program =
+          Programs.start(List.of("-Xmx64m"), LeakProgram.class, broker.address(), "" + cycles);
+      output = Programs.output(program, Duration.ofMinutes(2).plusMillis(50L * cycles));
     }
     String[] grown = output.lines().reduce((first, last) -> last).orElseThrow().split(" ");
     System.out.println(cycles + " cycles: heap and resident set have grown by " + output.trim());

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -42,13 +43,20 @@ final class Programs {
 
   /** What a program prints until it ends, which it has to. */
   static String output(Process process) throws IOException, InterruptedException {
+    return output(process, Duration.ofMinutes(2));
+  }
+
+  /** As {@link #output(Process)}, for one that takes long. */
+  static String output(Process process, Duration most) throws IOException, InterruptedException {
     // One that hangs is ended, and fails by its exit code.
-    CompletableFuture.delayedExecutor(2, TimeUnit.MINUTES).execute(process::destroyForcibly);
+    CompletableFuture.delayedExecutor(most.toSeconds(), TimeUnit.SECONDS)
+        .execute(process::destroyForcibly);
     try {
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       assertEquals(0, process.waitFor(), output);
       // What -Xcheck:jni complains of begins so.
       assertFalse(output.contains("WARNING in native method"), output);
+      assertFalse(output.contains("WARNING: JNI"), output);
       return output;
     } finally {
       process.destroyForcibly();

@@ -11,15 +11,20 @@ import io.flymq.client.errors.AuthFailedException;
 import io.flymq.client.errors.DecryptionFailedException;
 import io.flymq.client.errors.FlyMQException;
 import io.flymq.client.errors.InvalidArgumentException;
+import io.flymq.client.errors.InvalidRequestException;
+import io.flymq.client.errors.NotAuthorizedException;
 import io.flymq.client.errors.SessionException;
 import io.flymq.client.errors.TlsFailedException;
 import io.flymq.client.errors.UnknownEncryptionKeyException;
+import io.flymq.client.errors.UnknownUserException;
+import io.flymq.client.errors.UserExistsException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -75,7 +80,7 @@ class SecurityTest {
           FlyMQClient.builder()
               .addresses("flymqs://" + broker.address())
               .tlsCa(certificate)
-              .connectTimeout(java.time.Duration.ofSeconds(2));
+              .connectTimeout(Duration.ofSeconds(2));
       assertThrows(FlyMQException.class, trusting::connect);
       try (FlyMQClient client =
           trusting
@@ -107,7 +112,11 @@ class SecurityTest {
               .credentials("ada", "lovelace".toCharArray())
               .saslMechanism(Mechanism.SCRAM_SHA_256)
               .connect()) {
-        assertEquals("ada", client.whoami());
+        WhoAmI ada = client.whoami();
+        assertEquals("ada", ada.principal());
+        assertEquals("SCRAM-SHA-256", ada.mechanism());
+        assertEquals(List.of("admin"), ada.roles());
+        assertTrue(ada.expiresIn().compareTo(Duration.ofHours(1)) <= 0, ada::toString);
       }
       Path file = Files.writeString(folder.resolve("password"), "lovelace\n");
       FlyMQClient.builder().addresses(broker.address()).credentials("ada", file).connect().close();
@@ -122,6 +131,71 @@ class SecurityTest {
       assertFalse(error.getMessage().contains("byron"), error.getMessage());
       assertThrows(SessionException.class, () -> FlyMQClient.connect(broker.address()));
     }
+  }
+
+  @Test
+  void usersAndRulesAreAdministered() {
+    char[] secret = "byron".toCharArray();
+    try (EmbeddedBroker broker = EmbeddedBroker.builder().user("root", SECRET).start();
+        FlyMQClient root = loggedIn(broker, "root", SECRET)) {
+      Admin admin = root.admin();
+      admin.createTopic(NewTopic.of("orders-eu", 1));
+      Acl reads = Acl.allow("role:tester", Acl.Operation.READ, Acl.Resource.TOPIC, "orders-eu");
+      UserChange ada = UserChange.of("ada").withPassword(secret).withRoles("tester");
+      assertFalse(ada.toString().contains("byron"));
+      admin.createUser(ada);
+      assertThrows(UserExistsException.class, () -> admin.createUser(ada));
+      assertThrows(UnknownUserException.class, () -> admin.alterUser(UserChange.of("nobody")));
+      assertTrue(admin.upsertUser(UserChange.of("eve").withCertificate("CN=eve")));
+      assertFalse(admin.upsertUser(UserChange.of("eve").withRoles("reader")));
+      assertEquals(
+          List.of(
+              new UserInfo("ada", List.of("tester"), true, ""),
+              new UserInfo("eve", List.of("reader"), false, "CN=eve"),
+              new UserInfo("root", List.of("admin"), true, "")),
+          admin.listUsers());
+
+      try (FlyMQClient client = loggedIn(broker, "ada", secret)) {
+        assertThrows(NotAuthorizedException.class, () -> client.produce("orders-eu", "x"));
+        assertThrows(NotAuthorizedException.class, client.admin()::listUsers);
+        Acl writes = Acl.allow("user:ada", Acl.Operation.WRITE, Acl.Resource.TOPIC, "orders-");
+        assertEquals(2, admin.addAcls(writes.prefixed(), reads));
+        assertEquals(0, admin.addAcls(reads));
+        client.produce("orders-eu", "x");
+        assertEquals("x", text(client.consume("orders-eu", 0, 0).orElseThrow().value()));
+
+        Acl denied = Acl.deny("*", Acl.Operation.READ, Acl.Resource.TOPIC, "*");
+        admin.addAcls(denied);
+        assertThrows(NotAuthorizedException.class, () -> client.consume("orders-eu", 0, 0));
+        AclFilter any = AclFilter.any();
+        assertEquals(List.of(denied), admin.removeAcls(any.withPermission(Acl.Permission.DENY)));
+        assertEquals(List.of(reads), admin.listAcls(AclFilter.of(reads)));
+        assertEquals(List.of(reads), admin.listAcls(any.withName("orders-eu")));
+        AclFilter prefixes =
+            any.withPattern(Acl.Pattern.PREFIX)
+                .withResource(Acl.Resource.TOPIC)
+                .withOperation(Acl.Operation.WRITE)
+                .withPrincipal("user:ada");
+        assertEquals(List.of(writes.prefixed()), admin.listAcls(prefixes));
+        assertEquals(List.of(), admin.listAcls(prefixes.withPrincipal("user:eve")));
+        assertThrows(
+            InvalidRequestException.class,
+            () -> admin.addAcls(Acl.allow("ada", Acl.Operation.READ, Acl.Resource.TOPIC, "t")));
+
+        admin.alterUser(UserChange.of("ada").withPassword("lovelace".toCharArray()));
+        assertThrows(AuthFailedException.class, () -> loggedIn(broker, "ada", secret));
+      }
+      admin.deleteUser("ada");
+      assertThrows(UnknownUserException.class, () -> admin.deleteUser("ada"));
+      assertEquals(List.of(reads), admin.listAcls(AclFilter.any()));
+    }
+  }
+
+  private static FlyMQClient loggedIn(EmbeddedBroker broker, String user, char[] password) {
+    return FlyMQClient.builder()
+        .addresses(broker.address())
+        .credentials(user, password)
+        .connect();
   }
 
   @Test

@@ -6,6 +6,7 @@ import static io.flymq.spring.Apps.until;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flymq.spring.listener.FlyMQListener;
+import io.flymq.spring.observation.MessageCounters;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.observation.DefaultMeterObservationHandler;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -62,7 +63,8 @@ class ObservationTest {
                   new PropagatingSenderTracingObservationHandler<>(tracer, propagator),
                   new PropagatingReceiverTracingObservationHandler<>(tracer, propagator),
                   new DefaultTracingObservationHandler(tracer)))
-          .observationHandler(new DefaultMeterObservationHandler(meters));
+          .observationHandler(new DefaultMeterObservationHandler(meters))
+          .observationHandler(new MessageCounters(meters));
       return registry;
     }
   }
@@ -123,6 +125,51 @@ class ObservationTest {
   }
 
   @Test
+  void receivingIsASpanOfWhoAsks() {
+    String topic = topic(1);
+    app()
+        .withUserConfiguration(Telemetry.class)
+        .withPropertyValues("flymq.template.receive-timeout=10ms")
+        .run(
+            context -> {
+              var exporter = context.getBean(Telemetry.class).spans;
+              FlyMQTemplate template = context.getBean(FlyMQTemplate.class);
+              template.send(topic, "hello").get();
+              exporter.reset();
+              assertThat(template.receive(topic, 0, 0, String.class)).isPresent();
+              assertThat(template.receive(topic, 0, 1, String.class)).isEmpty();
+              SpanData received = exporter.getFinishedSpanItems().get(0);
+              assertThat(received.getName()).isEqualTo("receive " + topic);
+              assertThat(received.getKind()).isEqualTo(SpanKind.CLIENT);
+              assertThat(received.getAttributes().asMap().toString())
+                  .contains("messaging.operation.type=receive")
+                  .contains("messaging.destination.partition.id=0")
+                  .contains("messaging.message.offset=0")
+                  .contains("server.address=127.0.0.1");
+              MeterRegistry meters = context.getBean(MeterRegistry.class);
+              assertThat(
+                      meters
+                          .get("messaging.client.operation.duration")
+                          .tags("messaging.operation.name", "receive")
+                          .timer()
+                          .count())
+                  .isEqualTo(2);
+              assertThat(consumed(meters, "receive", topic, "none")).isEqualTo(1);
+            });
+  }
+
+  private static double consumed(
+      MeterRegistry meters, String operation, String topic, String group) {
+    return meters
+        .get("messaging.client.consumed.messages")
+        .tag("messaging.operation.name", operation)
+        .tag("messaging.destination.name", topic)
+        .tag("messaging.consumer.group.name", group)
+        .counter()
+        .count();
+  }
+
+  @Test
   void timersAndCountersHaveTheNamesOfOpenTelemetry() {
     String topic = topic(1);
     Apps.client().createTopic(topic + "-out", 1);
@@ -152,12 +199,17 @@ class ObservationTest {
                   .bindTo(meters);
               until(
                   () ->
-                      meters.get("messaging.client.sent.messages").functionCounter().count() >= 1
-                          && meters
-                                  .get("messaging.client.consumed.messages")
-                                  .functionCounter()
-                                  .count()
+                      meters.get("flymq.client.sent.records").functionCounter().count() >= 1
+                          && meters.get("flymq.client.consumed.records").functionCounter().count()
                               >= 1);
+              assertThat(
+                      meters
+                          .get("messaging.client.sent.messages")
+                          .tags("messaging.destination.name", topic, "error.type", "none")
+                          .counter()
+                          .count())
+                  .isEqualTo(1);
+              assertThat(consumed(meters, "process", topic, "relay")).isEqualTo(1);
               assertThat(meters.get("flymq.client.connections").gauge().value()).isPositive();
               assertThat(
                       meters

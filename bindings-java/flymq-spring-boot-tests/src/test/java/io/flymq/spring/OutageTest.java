@@ -13,6 +13,8 @@ import io.flymq.spring.boot.FlyMQHealth;
 import io.flymq.spring.listener.ConsumerStatus;
 import io.flymq.spring.listener.FlyMQListener;
 import io.flymq.spring.listener.FlyMQListenerRegistry;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,15 +22,17 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiFunction;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.messaging.handler.annotation.SendTo;
 
-/** Brokers that stop and come back while an application works. */
+/** Brokers that end and come back while an application works. */
 class OutageTest {
   @TempDir Path folder;
 
@@ -60,21 +64,78 @@ class OutageTest {
     }
   }
 
-  private EmbeddedBroker start(int port) {
-    return EmbeddedBroker.builder().dataDir(folder).port(port).start();
+  /** A broker that may end and begin again at its port, with its data. */
+  private interface Broker extends AutoCloseable {
+    int port();
+
+    @Override
+    void close();
+  }
+
+  /** One in this JVM, which stops in order. */
+  private record Stopped(EmbeddedBroker broker) implements Broker {
+    static Broker start(Path folder, int port) {
+      return new Stopped(EmbeddedBroker.builder().dataDir(folder).port(port).start());
+    }
+
+    @Override
+    public int port() {
+      return broker.port();
+    }
+
+    @Override
+    public void close() {
+      broker.close();
+    }
+  }
+
+  /** The program, which is killed in the middle of what it does. */
+  private record Killed(Process process, int port) implements Broker {
+    static Broker start(Path folder, int port) {
+      try {
+        Process process =
+            new ProcessBuilder(
+                    System.getProperty("flymq.cli"),
+                    "broker",
+                    "--data-dir=" + folder,
+                    "--listen=127.0.0.1:" + port)
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        String line = process.inputReader().readLine();
+        assertThat(line).startsWith("listening on ");
+        return new Killed(process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)));
+      } catch (IOException error) {
+        throw new UncheckedIOException(error);
+      }
+    }
+
+    @Override
+    public void close() {
+      process.destroyForcibly().onExit().join();
+    }
   }
 
   @Test
   @Tag("smoke")
-  void nothingIsLostAndListenersGoOnByThemselves() {
-    EmbeddedBroker first = start(0);
-    int port = first.port();
-    List<EmbeddedBroker> brokers = new ArrayList<>(List.of(first));
+  void nothingIsLostWhenTheBrokerStops() {
+    survives(Stopped::start);
+  }
+
+  @Test
+  @EnabledIfSystemProperty(named = "flymq.cli", matches = ".+")
+  void nothingIsLostWhenTheBrokerIsKilled() {
+    survives(Killed::start);
+  }
+
+  private void survives(BiFunction<Path, Integer, Broker> start) {
+    List<Broker> brokers = new ArrayList<>();
+    brokers.add(start.apply(folder, 0));
+    int port = brokers.get(0).port();
     try {
       bare()
           .withUserConfiguration(Application.class)
           .withPropertyValues(
-              "flymq.bootstrap-servers=" + first.address(),
+              "flymq.bootstrap-servers=127.0.0.1:" + port,
               "flymq.health.timeout=1s",
               "flymq.listener.recovery-interval=100ms")
           .run(
@@ -85,7 +146,7 @@ class OutageTest {
                 List<CompletableFuture<SendResult>> sent = new ArrayList<>();
                 Set<String> all = ConcurrentHashMap.newKeySet();
                 for (int round = 0; round < 3; round++) {
-                  for (int i = 0; i < 300; i++) {
+                  for (int i = 0; i < 100; i++) {
                     String text = round + "-" + i;
                     all.add(text);
                     sent.add(template.send("one", "key-" + i, text));
@@ -98,7 +159,7 @@ class OutageTest {
                   }
                   sent.add(template.send("one", "key", round + "-during the outage"));
                   all.add(round + "-during the outage");
-                  brokers.add(start(port));
+                  brokers.add(start.apply(folder, port));
                 }
                 for (CompletableFuture<SendResult> one : sent) {
                   one.join();
@@ -108,7 +169,7 @@ class OutageTest {
                 until(() -> health.check().up());
               });
     } finally {
-      brokers.forEach(EmbeddedBroker::close);
+      brokers.forEach(Broker::close);
     }
   }
 

@@ -224,7 +224,7 @@ class SecurityTest {
           .withPropertyValues("flymq.username=ada", "flymq.password=lovelace")
           .run(
               context ->
-                  assertThat(context.getBean(FlyMQClient.class).whoami()).isEqualTo("ada"));
+                  assertThat(context.getBean(FlyMQClient.class).whoami().principal()).isEqualTo("ada"));
       app(broker)
           .withPropertyValues("flymq.username=ada", "flymq.password=babbage")
           .run(
@@ -255,7 +255,7 @@ class SecurityTest {
           .withPropertyValues("flymq.bootstrap-servers=127.0.0.1:1")
           .run(
               context ->
-                  assertThat(context.getBean(FlyMQClient.class).whoami()).isEqualTo("ada"));
+                  assertThat(context.getBean(FlyMQClient.class).whoami().principal()).isEqualTo("ada"));
     }
   }
 

@@ -1,20 +1,21 @@
 package io.flymq.spring;
 
 import io.flymq.client.ConsumerRecord;
-import io.flymq.client.ConsumerRecords;
 import io.flymq.client.FetchOptions;
 import io.flymq.client.Headers;
 import io.flymq.client.ProducerRecord;
 import io.flymq.client.RecordMetadata;
 import io.flymq.client.Transaction;
 import io.flymq.spring.converter.RecordConverter;
+import io.flymq.spring.observation.FlyMQReceiveContext;
+import io.flymq.spring.observation.FlyMQReceiveConvention;
 import io.flymq.spring.observation.FlyMQSendContext;
 import io.flymq.spring.observation.FlyMQSendConvention;
 import io.flymq.spring.transaction.FlyMQTransactions;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationRegistry;
 import java.time.Duration;
-import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +40,9 @@ public class FlyMQTemplate {
   private @Nullable String defaultTopic;
   private Duration receiveTimeout = Duration.ofSeconds(5);
   private ObservationRegistry observations = ObservationRegistry.NOOP;
-  private @Nullable FlyMQSendConvention convention;
+  private List<String> addresses = List.of();
+  private @Nullable FlyMQSendConvention sending;
+  private @Nullable FlyMQReceiveConvention receiving;
 
   /**
    * A template.
@@ -71,15 +74,20 @@ public class FlyMQTemplate {
   }
 
   /**
-   * Who is told of records that are sent. Default nobody.
+   * Who is told of records that are sent or received. Default nobody.
    *
    * @param registry who is told
-   * @param convention the names; {@code null} for the default ones
+   * @param sending the names for those sent; {@code null} for the default ones
+   * @param receiving the names for those received; {@code null} for the default ones
    */
   public void setObservations(
-      ObservationRegistry registry, @Nullable FlyMQSendConvention convention) {
+      ObservationRegistry registry,
+      @Nullable FlyMQSendConvention sending,
+      @Nullable FlyMQReceiveConvention receiving) {
     this.observations = registry;
-    this.convention = convention;
+    this.addresses = registry.isNoop() ? List.of() : producers.client().addresses();
+    this.sending = sending;
+    this.receiving = receiving;
   }
 
   /** {@return what it sends through} */
@@ -197,9 +205,9 @@ public class FlyMQTemplate {
   }
 
   private CompletableFuture<RecordMetadata> observe(ProducerRecord<byte[], byte[]> record) {
-    FlyMQSendContext context = new FlyMQSendContext(record);
+    FlyMQSendContext context = new FlyMQSendContext(record, addresses);
     Observation observation =
-        Observation.start(convention, FlyMQSendConvention.DEFAULT, () -> context, observations);
+        Observation.start(sending, FlyMQSendConvention.DEFAULT, () -> context, observations);
     try {
       return hand(context.record())
           .whenComplete(
@@ -258,19 +266,28 @@ public class FlyMQTemplate {
    */
   public <T> Optional<ConsumerRecord<String, T>> receive(
       String topic, int partition, long offset, Class<T> type) {
+    FlyMQReceiveContext context = new FlyMQReceiveContext(topic, partition, addresses);
+    Optional<ConsumerRecord<byte[], byte[]>> received =
+        Observation.createNotStarted(
+                receiving, FlyMQReceiveConvention.DEFAULT, () -> context, observations)
+            .observe(
+                () -> {
+                  Optional<ConsumerRecord<byte[], byte[]>> found = fetch(topic, partition, offset);
+                  context.setReceived(found.orElse(null));
+                  return found;
+                });
+    return received.map(
+        record ->
+            record.withKeyAndValue(
+                (String) converter.fromBytes(record.key(), String.class),
+                type.cast(converter.fromBytes(record.value(), type))));
+  }
+
+  private Optional<ConsumerRecord<byte[], byte[]>> fetch(
+      String topic, int partition, long offset) {
     FetchOptions options =
         FetchOptions.defaults().withMaxWait(receiveTimeout).withMaxRecords(1);
-    ConsumerRecords<byte[], byte[]> records =
-        producers.client().fetch(topic, partition, offset, options);
-    Iterator<ConsumerRecord<byte[], byte[]>> first = records.iterator();
-    if (!first.hasNext()) {
-      return Optional.empty();
-    }
-    ConsumerRecord<byte[], byte[]> record = first.next();
-    return Optional.of(
-        record.withKeyAndValue(
-            (String) converter.fromBytes(record.key(), String.class),
-            type.cast(converter.fromBytes(record.value(), type))));
+    return producers.client().fetch(topic, partition, offset, options).stream().findFirst();
   }
 
   /** Waits until all that was sent outside of transactions is stored or given up. */

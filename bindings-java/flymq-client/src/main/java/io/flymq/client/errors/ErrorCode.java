@@ -189,6 +189,10 @@ public enum ErrorCode {
   OVERLOADED(704, true, OverloadedException::new,
       "try again after a pause"),
 
+  /** The Kafka cluster behind a gateway cannot serve the request now. */
+  UNAVAILABLE(705, true, UnavailableException::new,
+      "try again after a pause; if it lasts, look at the Kafka cluster behind the gateway"),
+
   /** No answer came in time. */
   TIMEOUT(900, true, RequestTimeoutException::new,
       "check the broker's load, or raise the time-out"),
@@ -283,6 +287,13 @@ public enum ErrorCode {
     return retriable;
   }
 
+  private boolean isFatal() {
+    return switch (this) {
+      case PRODUCER_FENCED, INSTANCE_FENCED, CLOSED, PANIC -> true;
+      default -> false;
+    };
+  }
+
   /**
    * What to do about it.
    *
@@ -299,7 +310,7 @@ public enum ErrorCode {
    * @return the exception, of the class that stands for the code
    */
   public FlyMQException exception(String message) {
-    return exception(new ErrorDetails(code, name(), message, retriable, false, hint));
+    return exception(new ErrorDetails(code, name(), message, "", hint, retriable, false, isFatal()));
   }
 
   FlyMQException exception(ErrorDetails details) {

@@ -47,8 +47,9 @@ public class FlyMQException extends RuntimeException {
   }
 
   private static String text(ErrorDetails details) {
-    String text = details.name() + " (" + details.code() + "): " + details.message();
-    return details.hint().isEmpty() ? text : text + "; " + details.hint();
+    String operation = details.operation().isEmpty() ? "" : details.operation() + ": ";
+    String text = operation + details.message() + " (" + details.name() + " " + details.code();
+    return details.hint().isEmpty() ? text + ")" : text + "; " + details.hint() + ")";
   }
 
   /**
@@ -86,6 +87,24 @@ public class FlyMQException extends RuntimeException {
    */
   public boolean isAbortable() {
     return details.abortable();
+  }
+
+  /**
+   * Whether the producer, consumer or client that it comes from can do nothing more: close it.
+   *
+   * @return whether that is so
+   */
+  public boolean isFatal() {
+    return details.fatal();
+  }
+
+  /**
+   * What was being done.
+   *
+   * @return a word such as {@code produce}; empty where that is plain
+   */
+  public String operation() {
+    return details.operation();
   }
 
   /**

@@ -30,7 +30,15 @@ public final class Errors {
    */
   public static FlyMQException read(In in) {
     ErrorDetails details =
-        new ErrorDetails(in.int32(), in.text(), in.text(), in.flag(), in.flag(), in.text());
+        new ErrorDetails(
+            in.int32(),
+            in.text(),
+            in.text(),
+            in.text(),
+            in.text(),
+            in.flag(),
+            in.flag(),
+            in.flag());
     FlyMQException error = FlyMQException.of(details);
     if (in.flag()) {
       error.initCause(read(in));

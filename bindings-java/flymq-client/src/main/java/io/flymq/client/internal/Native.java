@@ -54,6 +54,8 @@ public final class Native {
 
   public static native byte @Nullable [] clientFetch(long handle, long id, byte[] arguments, int length);
 
+  public static native byte @Nullable [] clientAddresses(long handle, long id, byte[] arguments, int length);
+
   public static native byte @Nullable [] clientPing(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] clientBroker(long handle, long id, byte[] arguments, int length);
@@ -90,6 +92,18 @@ public final class Native {
 
   public static native byte @Nullable [] brokerList(long handle, long id, byte[] arguments, int length);
 
+  public static native byte @Nullable [] userUpsert(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] userDelete(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] userList(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] aclAdd(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] aclRemove(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] aclList(long handle, long id, byte[] arguments, int length);
+
   public static native byte @Nullable [] groupList(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] groupDescribe(long handle, long id, byte[] arguments, int length);
@@ -125,6 +139,8 @@ public final class Native {
   public static native byte @Nullable [] consumerOpen(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] consumerPoll(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] consumerRefuse(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] consumerSubscribe(long handle, long id, byte[] arguments, int length);
 

@@ -1,10 +1,7 @@
 package io.flymq.client.internal;
 
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -19,11 +16,7 @@ public final class Options {
 
   /** Sets an option to text that is not to be shown. */
   public void set(String name, char[] secret) {
-    ByteBuffer encoded = StandardCharsets.UTF_8.encode(CharBuffer.wrap(secret));
-    byte[] value = new byte[encoded.remaining()];
-    encoded.get(value);
-    Arrays.fill(encoded.array(), (byte) 0);
-    values.put(name, value);
+    values.put(name, Secrets.utf8(secret));
   }
 
   /** Sets an option to a number. */

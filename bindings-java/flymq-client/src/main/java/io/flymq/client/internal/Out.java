@@ -85,6 +85,16 @@ public final class Out {
     return bytes(value == null ? null : value.getBytes(StandardCharsets.UTF_8));
   }
 
+  /** Adds a secret text as UTF-8, or that there is none. Wipe it once the call is made. */
+  public Out secret(char @Nullable [] secret) {
+    byte[] encoded = secret == null ? null : Secrets.utf8(secret);
+    bytes(encoded);
+    if (encoded != null) {
+      Arrays.fill(encoded, (byte) 0);
+    }
+    return this;
+  }
+
   /** Adds a number that may be missing. */
   public Out optional(@Nullable Long value) {
     flag(value != null);

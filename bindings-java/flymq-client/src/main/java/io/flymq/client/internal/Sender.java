@@ -1,5 +1,6 @@
 package io.flymq.client.internal;
 
+import io.flymq.client.Header;
 import io.flymq.client.ProducerRecord;
 import io.flymq.client.RecordMetadata;
 import io.flymq.client.errors.ErrorCode;
@@ -40,6 +41,11 @@ public final class Sender {
     this.patience = patience;
   }
 
+  /** Adds a header. */
+  public static Out encode(Out out, Header header) {
+    return out.text(header.name()).bytes(header.value());
+  }
+
   /** Adds a record. */
   public static Out encode(Out out, ProducerRecord<byte[], byte[]> record) {
     out.text(record.topic()).flag(record.partition() != null);
@@ -49,7 +55,7 @@ public final class Sender {
     return out.optional(record.timestamp())
         .bytes(record.key())
         .bytes(record.value())
-        .list(record.headers().toList(), (o, header) -> o.text(header.name()).bytes(header.value()));
+        .list(record.headers().toList(), Sender::encode);
   }
 
   /**

@@ -313,8 +313,10 @@ class AutoConfigurationTest {
     Apps.bare()
         .withPropertyValues("flymq.bootstrap-servers=127.0.0.1:1", "flymq.connect-timeout=100ms")
         .run(
-            context ->
-                assertThat(analyze(context).getAction()).contains("flymq.bootstrap-servers"));
+            context -> {
+              assertThat(analyze(context).getAction()).contains("flymq.bootstrap-servers");
+              assertThat(analyze(context).getDescription()).endsWith("(CONNECT_FAILED 901)");
+            });
     Apps.app()
         .withPropertyValues("flymq.ssl.enabled=true", "flymq.connect-timeout=1s")
         .run(context -> assertThat(analyze(context).getAction()).contains("flymq.ssl"));
@@ -333,7 +335,7 @@ class AutoConfigurationTest {
 
   @Configuration(proxyBeanMethods = false)
   static class WithoutGroup {
-    @FlyMQListener(topics = "${topic:missing-topic}")
+    @FlyMQListener(topics = "${topic:missing-topic}", concurrency = "${threads:1}")
     void listen(String text) {}
   }
 
@@ -351,6 +353,14 @@ class AutoConfigurationTest {
             context -> {
               assertThat(analyze(context).getDescription()).contains("missing-topic");
               assertThat(analyze(context).getAction()).contains("NewTopic");
+            });
+    Apps.app()
+        .withUserConfiguration(WithoutGroup.class)
+        .withPropertyValues("flymq.consumer.group-id=g", "threads=two")
+        .run(
+            context -> {
+              assertThat(analyze(context).getDescription()).contains("the concurrency two");
+              assertThat(analyze(context).getAction()).contains("number");
             });
     Apps.app()
         .withUserConfiguration(WithoutGroup.class)

@@ -14,6 +14,7 @@ import io.flymq.spring.FlyMQTemplate;
 import io.flymq.spring.TopicCreator;
 import io.flymq.spring.converter.PayloadConverter;
 import io.flymq.spring.converter.RecordConverter;
+import io.flymq.spring.observation.FlyMQReceiveConvention;
 import io.flymq.spring.observation.FlyMQSendConvention;
 import io.micrometer.observation.ObservationRegistry;
 import java.nio.file.Path;
@@ -195,12 +196,15 @@ public class FlyMQAutoConfiguration {
       FlyMQProducerFactory producers,
       RecordConverter converter,
       ObjectProvider<ObservationRegistry> observations,
-      ObjectProvider<FlyMQSendConvention> convention) {
+      ObjectProvider<FlyMQSendConvention> sending,
+      ObjectProvider<FlyMQReceiveConvention> receiving) {
     FlyMQTemplate template = new FlyMQTemplate(producers, converter);
     template.setDefaultTopic(properties.getTemplate().getDefaultTopic());
     template.setReceiveTimeout(properties.getTemplate().getReceiveTimeout());
     template.setObservations(
-        observations.getIfUnique(() -> ObservationRegistry.NOOP), convention.getIfUnique());
+        observations.getIfUnique(() -> ObservationRegistry.NOOP),
+        sending.getIfUnique(),
+        receiving.getIfUnique());
     return template;
   }
 

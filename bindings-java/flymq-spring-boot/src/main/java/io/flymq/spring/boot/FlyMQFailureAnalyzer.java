@@ -15,7 +15,8 @@ import org.springframework.boot.diagnostics.FailureAnalysis;
 class FlyMQFailureAnalyzer extends AbstractFailureAnalyzer<FlyMQException> {
   @Override
   protected FailureAnalysis analyze(Throwable rootFailure, FlyMQException cause) {
-    return new FailureAnalysis("FlyMQ: " + cause.getMessage(), action(cause), cause);
+    String what = "FlyMQ: " + cause.details().message() + " (" + cause.name() + " " + cause.code() + ")";
+    return new FailureAnalysis(what, action(cause), cause);
   }
 
   private static String action(FlyMQException cause) {

@@ -2,6 +2,7 @@ package io.flymq.spring.boot;
 
 import io.flymq.client.FlyMQClient;
 import io.flymq.spring.observation.FlyMQClientMetrics;
+import io.flymq.spring.observation.MessageCounters;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -10,7 +11,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** What the client counts, as meters. */
+/** What the client counts, as meters, and records by topic. */
 @AutoConfiguration(
     after = FlyMQAutoConfiguration.class,
     afterName = {
@@ -29,6 +30,12 @@ public class FlyMQMetricsAutoConfiguration {
     @ConditionalOnMissingBean
     FlyMQClientMetrics flyMQClientMetrics(FlyMQClient client) {
       return new FlyMQClientMetrics(client);
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    MessageCounters flyMQMessageCounters(MeterRegistry registry) {
+      return new MessageCounters(registry);
     }
   }
 }

@@ -37,6 +37,7 @@ final class Dispatcher {
   private final Committer committer;
   private final Run run;
   private final Patience patience;
+  private final List<String> addresses;
 
   /** What was polled and is not dealt with. */
   private final ArrayDeque<ConsumerRecord<byte[], byte[]>> pending = new ArrayDeque<>();
@@ -62,6 +63,7 @@ final class Dispatcher {
     this.committer = committer;
     this.run = run;
     this.patience = patience;
+    this.addresses = container.consumers().client().addresses();
   }
 
   void add(@Nullable ConsumerRecords<byte[], byte[]> polled) {
@@ -238,7 +240,8 @@ final class Dispatcher {
     Observation.createNotStarted(
             options.convention,
             FlyMQProcessConvention.DEFAULT,
-            () -> new FlyMQProcessContext(records, container.id(), container.group()),
+            () ->
+                new FlyMQProcessContext(records, container.id(), container.group(), addresses),
             options.observations)
         .<Exception>observeChecked(() -> call(answer));
   }

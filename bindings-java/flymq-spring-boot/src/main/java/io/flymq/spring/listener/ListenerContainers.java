@@ -65,7 +65,7 @@ final class ListenerContainers {
     options.topics(topics).batch(listener.batch());
     set(listener.pattern(), options::pattern);
     set(listener.group(), options::group);
-    set(listener.concurrency(), text -> options.concurrency(Integer.parseInt(text)));
+    set(listener.concurrency(), text -> options.concurrency(number(id, text)));
     set(listener.ackMode(), text -> options.ackMode(mode(id, text)));
     set(listener.autoStartup(), text -> options.autoStartup(Boolean.parseBoolean(text)));
     set(listener.filter(), name -> options.filter(beans.getBean(name, RecordFilter.class)));
@@ -83,6 +83,15 @@ final class ListenerContainers {
         properties.put(parts[0].trim(), parts[1].trim());
       }
       options.consumerOptions(properties);
+    }
+  }
+
+  private static int number(String id, String text) {
+    try {
+      return Integer.parseInt(text);
+    } catch (NumberFormatException noNumber) {
+      throw new ListenerConfigurationException(
+          "listener " + id + " has the concurrency " + text, "use a number, such as 3");
     }
   }
 

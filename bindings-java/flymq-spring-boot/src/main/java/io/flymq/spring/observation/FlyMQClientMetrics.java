@@ -50,10 +50,10 @@ public class FlyMQClientMetrics implements MeterBinder {
 
   @Override
   public void bindTo(MeterRegistry registry) {
-    counter(registry, "messaging.client.sent.messages", "Records sent", m -> m.sentRecords());
+    counter(registry, "flymq.client.sent.records", "Records sent", m -> m.sentRecords());
     counter(
         registry,
-        "messaging.client.consumed.messages",
+        "flymq.client.consumed.records",
         "Records handed to the application",
         m -> m.consumedRecords());
     counter(registry, "flymq.client.requests", "Requests answered", m -> m.requests());
@@ -66,6 +66,29 @@ public class FlyMQClientMetrics implements MeterBinder {
         "Changes of a consumer's share of its group's partitions",
         m -> m.rebalances());
     gauge(registry, "flymq.client.connections", "Connections open now", m -> m.connections());
+    counter(
+        registry,
+        "flymq.client.connections.failed",
+        "Attempts to connect that failed",
+        m -> m.connectivity().failed());
+    counter(
+        registry,
+        "flymq.client.connections.lost",
+        "Connections that ended unexpectedly",
+        m -> m.connectivity().lost());
+    counter(
+        registry,
+        "flymq.client.failovers",
+        "Changes to another broker",
+        m -> m.connectivity().failovers());
+    gauge(
+        registry,
+        "flymq.client.endpoints.open",
+        "Addresses of brokers that are left out because they failed",
+        m ->
+            m.connectivity().endpoints().stream()
+                .filter(endpoint -> endpoint.circuit() != MetricsSnapshot.Circuit.CLOSED)
+                .count());
     gauge(
         registry,
         "flymq.client.buffered.records",

@@ -13,6 +13,7 @@ public class FlyMQProcessContext extends ReceiverContext<Headers> {
   private final List<ConsumerRecord<byte[], byte[]>> records;
   private final String listenerId;
   private final @Nullable String group;
+  private final List<String> addresses;
 
   /**
    * A context.
@@ -20,13 +21,18 @@ public class FlyMQProcessContext extends ReceiverContext<Headers> {
    * @param records one record, or those of a batch
    * @param listenerId the listener
    * @param group its group
+   * @param addresses the brokers that the client was given
    */
   public FlyMQProcessContext(
-      List<ConsumerRecord<byte[], byte[]>> records, String listenerId, @Nullable String group) {
+      List<ConsumerRecord<byte[], byte[]>> records,
+      String listenerId,
+      @Nullable String group,
+      List<String> addresses) {
     super((headers, name) -> headers.text(name), Kind.CONSUMER);
     this.records = List.copyOf(records);
     this.listenerId = listenerId;
     this.group = group;
+    this.addresses = addresses;
     setCarrier(records.size() == 1 ? records.get(0).headers() : Headers.empty());
     setRemoteServiceName("flymq");
   }
@@ -44,6 +50,11 @@ public class FlyMQProcessContext extends ReceiverContext<Headers> {
   /** {@return the listener's group} */
   public @Nullable String group() {
     return group;
+  }
+
+  /** {@return the brokers that the client was given, each as {@code host:port}} */
+  public List<String> addresses() {
+    return addresses;
   }
 
   /** {@return the topic; of several, all of them with commas between} */

@@ -1,7 +1,6 @@
 package io.flymq.spring.observation;
 
 import io.flymq.client.ConsumerRecord;
-import io.micrometer.common.KeyValue;
 import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationConvention;
@@ -29,14 +28,14 @@ public class FlyMQProcessConvention implements ObservationConvention<FlyMQProces
 
   @Override
   public KeyValues getLowCardinalityKeyValues(FlyMQProcessContext context) {
-    String group = context.group();
     return KeyValues.of(
         "messaging.system", "flymq",
         "messaging.operation.name", "process",
         "messaging.operation.type", "process",
         "messaging.destination.name", context.destination(),
-        "messaging.consumer.group.name", group == null ? KeyValue.NONE_VALUE : group,
-        "error.type", ErrorTypes.of(context.getError()));
+        "messaging.consumer.group.name", Attributes.orNone(context.group()),
+        "server.address", Attributes.server(context.addresses()),
+        "error.type", Attributes.errorType(context.getError()));
   }
 
   @Override

@@ -32,7 +32,8 @@ public class FlyMQSendConvention implements ObservationConvention<FlyMQSendConte
         "messaging.operation.name", "send",
         "messaging.operation.type", "send",
         "messaging.destination.name", context.record().topic(),
-        "error.type", ErrorTypes.of(context.getError()));
+        "server.address", Attributes.server(context.addresses()),
+        "error.type", Attributes.errorType(context.getError()));
   }
 
   @Override

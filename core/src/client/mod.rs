@@ -1,21 +1,23 @@
 //! The client: one per application is enough.
 
-use std::collections::HashMap;
+mod shared;
+
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flymq_protocol::messages::*;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+pub(crate) use shared::Core;
+
 use crate::builder::ClientBuilder;
 use crate::clock::after;
 use crate::config::Config;
 use crate::consumer::ConsumerBuilder;
-use crate::encryption;
 use crate::error::{Error, Result};
-use crate::link::{Lane, Retry, Router};
+use crate::link::{self, Lane, Retry, Router};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::producer::{
     Producer, ProducerBuilder, Transaction, TransactionalProducer, TransactionalProducerBuilder,
@@ -23,8 +25,6 @@ use crate::producer::{
 use crate::record::{Message, Record, RecordMetadata};
 use crate::tls::Connector;
 
-/// How long a partition count is taken for true.
-const METADATA_TTL: Duration = Duration::from_secs(60);
 /// How many records [`Client::fetch`] returns unless told otherwise.
 const DEFAULT_MAX_RECORDS: usize = 10_000;
 
@@ -62,85 +62,6 @@ pub struct Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Client").field(&self.core.router.config().bootstrap).finish()
-    }
-}
-
-/// What a client and all that it made share.
-pub(crate) struct Core {
-    pub router: Router,
-    pub metrics: Arc<Metrics>,
-    /// Partition counts and when they were learnt.
-    counts: RwLock<HashMap<String, (u32, Instant)>>,
-}
-
-impl fmt::Debug for Core {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Core")
-    }
-}
-
-impl Core {
-    /// How many partitions a topic has.
-    pub async fn partition_count(&self, topic: &str) -> Result<u32> {
-        {
-            let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some((count, _)) =
-                counts.get(topic).filter(|(_, at)| at.elapsed() < METADATA_TTL)
-            {
-                return Ok(*count);
-            }
-        }
-        let request = MetadataRequest { topics: vec![topic.to_owned()] };
-        let answer = self.router.call(Lane::Main, "metadata", &request, Retry::Always).await?;
-        let summary = answer.topics.first().filter(|t| t.error == 0 && t.partitions > 0);
-        let Some(summary) = summary else {
-            let code = answer.topics.first().map_or(0, |t| t.error);
-            let code =
-                if code == 0 { flymq_protocol::ErrorCode::UnknownTopic as u16 } else { code };
-            return Err(Error::from_code("metadata", code, format!("there is no topic {topic:?}")));
-        };
-        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
-        counts.insert(topic.to_owned(), (summary.partitions, Instant::now()));
-        Ok(summary.partitions)
-    }
-
-    /// The largest record that a topic takes. Without a limit where that cannot be learnt, since the
-    /// broker checks it anyhow.
-    pub async fn max_record_bytes(&self, topic: &str) -> usize {
-        let request = DescribeTopicRequest { name: topic.to_owned() };
-        let answer = self.router.call(Lane::Main, "describe_topic", &request, Retry::Always).await;
-        match answer {
-            Ok(topic) => topic.config.get("max_record_bytes").and_then(|v| v.parse().ok()),
-            Err(error) => {
-                tracing::debug!(topic, %error, "cannot learn how large records may be");
-                None
-            }
-        }
-        .unwrap_or(usize::MAX)
-    }
-
-    /// Encrypts a record that is to be sent, if the client has keys.
-    pub fn seal(&self, topic: &str, record: Record) -> Result<Record> {
-        match &self.router.config().encryption {
-            _ if record.forwarded => Ok(record),
-            Some(encryption) => encryption.seal(topic, record),
-            None => encryption::check_not_reserved(&record).map(|()| record),
-        }
-    }
-
-    /// Decrypts a message that was read, in place; on an error it is as it was.
-    pub fn open(&self, message: &mut Message) -> Result<()> {
-        let config = self.router.config();
-        match &config.encryption {
-            _ if !config.decrypt => Ok(()),
-            Some(encryption) => encryption.open(&message.topic.clone(), message),
-            None => encryption::check_plain(message),
-        }
-    }
-
-    /// Has a topic's partition count asked for again.
-    pub fn forget_topic(&self, topic: &str) {
-        self.counts.write().unwrap_or_else(PoisonError::into_inner).remove(topic);
     }
 }
 
@@ -201,8 +122,9 @@ impl Client {
         let metrics = Arc::new(Metrics::new());
         let connector = Connector::open(&config.tls).await?;
         let router = Router::new(config, connector, metrics.clone());
-        router.connection(Lane::Main).await?;
-        let core = Arc::new(Core { router, metrics, counts: RwLock::default() });
+        router.first_connection().await?;
+        let core = Arc::new(Core::new(router, metrics));
+        tokio::spawn(link::look_after(Arc::downgrade(&core)));
         Ok(Self { core, producer: Arc::default(), transactions: Arc::default() })
     }
 
@@ -418,7 +340,7 @@ impl Client {
     pub async fn broker(&self) -> Result<BrokerVersion> {
         let connection = self.core.router.connection(Lane::Main).await?;
         Ok(BrokerVersion {
-            address: connection.address().to_owned(),
+            address: connection.endpoint.name.to_string(),
             version: connection.hello.broker_version.clone(),
             cluster_id: connection.hello.cluster_id.clone(),
             features: connection.hello.features.clone(),
@@ -432,7 +354,7 @@ impl Client {
 
     /// What was counted up to now.
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.core.metrics.snapshot()
+        self.core.metrics.snapshot(self.core.router.endpoints())
     }
 
     /// Sends what [`produce`](Client::produce) has under way, aborts the open

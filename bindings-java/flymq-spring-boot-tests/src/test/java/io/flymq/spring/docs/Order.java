@@ -1,0 +1,3 @@
+package io.flymq.spring.docs;
+
+record Order(String id, int cents) {}

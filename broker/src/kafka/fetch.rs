@@ -1,0 +1,523 @@
+//! Reads: many partitions at once, waiting for records if asked to, within the budget; and single
+//! records.
+//!
+//! A fetch first asks each leader for what is there. Only if that is nothing does it wait, by way of
+//! the pollers of [`super::poll`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flymq_protocol::messages::*;
+use flymq_protocol::{Blob, ErrorCode, ProtocolError, Record, batch};
+use kafka_protocol::messages as kafka;
+use kafka_protocol::messages::fetch_request::{
+    FetchPartition as Wanted, FetchTopic as WantedTopic,
+};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::Inner;
+use super::cluster::{Leader, Topic};
+use super::errors::{self, Remedy, unavailable};
+use super::link::LinkError;
+use super::node::{Lane, Node};
+use super::offsets;
+use super::poll::{Found, Watch};
+use super::records::{self, Decoded, Reading};
+use crate::Result;
+use crate::budget::Room;
+use crate::engine::Fetched;
+
+/// The longest that a fetch may wait.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// The least room a fetch takes from the budget.
+const LEAST_ROOM: usize = 64 << 10;
+/// How much is asked for to find one record. Kafka returns a whole batch at least.
+const ONE_RECORD: usize = 16 << 10;
+
+/// A partition to be read, and what was found in it.
+struct Target {
+    topic: usize,
+    partition: u32,
+    offset: u64,
+    max_bytes: usize,
+    answer: FetchedPartition,
+    /// Whether this round has brought an answer.
+    is_settled: bool,
+}
+
+impl Target {
+    fn fail(&mut self, error: ProtocolError) {
+        self.answer.error = error.code as u16;
+        self.answer.message = error.message;
+        self.is_settled = true;
+    }
+
+    fn has_news(&self) -> bool {
+        self.answer.error != 0 || self.answer.next_offset != self.offset
+    }
+
+    fn bytes(&self) -> usize {
+        self.answer.batches.iter().map(|batch| batch.records.len()).sum()
+    }
+
+    /// Takes over what was read.
+    fn take(&mut self, found: Decoded, data: &PartitionData) {
+        self.answer.batches.extend(found.batches);
+        self.answer.next_offset = self.answer.next_offset.max(found.next_offset);
+        self.answer.latest = u64::try_from(data.high_watermark).unwrap_or(0);
+        self.answer.earliest = u64::try_from(data.log_start_offset).unwrap_or(0);
+        self.is_settled = true;
+    }
+}
+
+/// A fetch in work.
+struct Fetch {
+    inner: Arc<Inner>,
+    isolation: Isolation,
+    topics: Vec<String>,
+    targets: Vec<Target>,
+}
+
+/// A partition's coordinates on the wire.
+pub type Place = (Uuid, i32);
+
+/// Answers a fetch.
+pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> {
+    let count: usize = request.topics.iter().map(|t| t.partitions.len()).sum();
+    if count > MAX_NAMED {
+        return Err(ProtocolError::new(
+            ErrorCode::InvalidRequest,
+            format!("a fetch of {count} partitions exceeds the limit of {MAX_NAMED}"),
+        ));
+    }
+    let wait = Duration::from_millis(request.max_wait_ms.into()).min(MAX_WAIT);
+    let deadline = Instant::now() + wait;
+    let min_bytes = request.min_bytes.min(request.max_bytes).max(1) as usize;
+    let mut fetch = Fetch {
+        isolation: request.isolation,
+        topics: request.topics.iter().map(|t| t.topic.clone()).collect(),
+        targets: Vec::with_capacity(count),
+        inner: inner.clone(),
+    };
+    for (topic, wanted) in request.topics.into_iter().enumerate() {
+        fetch.targets.extend(wanted.partitions.into_iter().map(|p| Target {
+            topic,
+            partition: p.partition,
+            offset: p.offset,
+            max_bytes: p.max_bytes as usize,
+            answer: FetchedPartition {
+                partition: p.partition,
+                next_offset: p.offset,
+                ..FetchedPartition::default()
+            },
+            is_settled: false,
+        }));
+    }
+    let most = request.max_bytes as usize;
+    let mut room = match inner.budget.try_take_up_to(most, LEAST_ROOM) {
+        Some(room) => room,
+        None => inner.budget.take(LEAST_ROOM).await,
+    };
+    fetch.read(most.min(room.bytes())).await?;
+    while !fetch.is_due(min_bytes) && Instant::now() < deadline && !inner.is_stopping() {
+        // Those who wait hold nothing that others need.
+        drop(room);
+        fetch.wait(deadline).await;
+        let size = fetch.bytes().max(LEAST_ROOM);
+        room = inner.budget.take(size).await;
+    }
+    Ok(fetch.finish(most, room))
+}
+
+impl Fetch {
+    fn bytes(&self) -> usize {
+        self.targets.iter().map(Target::bytes).sum()
+    }
+
+    /// Whether there is enough to answer.
+    fn is_due(&self, min_bytes: usize) -> bool {
+        match min_bytes {
+            1 => self.targets.iter().any(Target::has_news),
+            _ => {
+                self.targets.iter().any(|target| target.answer.error != 0)
+                    || self.bytes() >= min_bytes
+            }
+        }
+    }
+
+    /// Reads what there is, asking again where leaders have moved.
+    async fn read(&mut self, most: usize) -> Result<()> {
+        let mut retry = self.inner.cluster.retry();
+        loop {
+            match self.read_round(most).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    if let Err(error) = retry.pause_or(error).await {
+                        let missing = self.targets.iter_mut().filter(|t| !t.is_settled);
+                        missing.for_each(|target| target.fail(error.clone()));
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the leader of every partition that has no answer yet. An error is the last reason why
+    /// one of them still has none.
+    async fn read_round(&mut self, most: usize) -> Result<()> {
+        let leaders = self.resolve().await?;
+        let share = (most / leaders.len().max(1)).max(LEAST_ROOM);
+        let asking = leaders.into_iter().map(|(node, places)| {
+            let inner = self.inner.clone();
+            let isolation = self.isolation;
+            async move {
+                let answer = match inner.cluster.node(node) {
+                    Ok(node) => {
+                        let places = places.iter().map(|(_, place)| *place);
+                        ask(&node, node.fetch_lane(), places, isolation, share, Duration::ZERO)
+                            .await
+                    }
+                    Err(error) => Err(LinkError::Unreachable(error.message)),
+                };
+                (places, answer)
+            }
+        });
+        let mut last = None;
+        for (places, answer) in futures_util::future::join_all(asking).await {
+            match answer {
+                Ok(mut parts) => {
+                    for (target, place) in places {
+                        let part = parts.remove(&place.place);
+                        let Some(part) = part else { continue };
+                        if let Err(error) = self.take(target, &part).await {
+                            last = Some(error);
+                        }
+                    }
+                }
+                Err(error @ LinkError::Refused(_)) => return Err(error.into()),
+                Err(error) => {
+                    for (target, _) in places {
+                        self.forget_leader(target);
+                    }
+                    last = Some(error.into());
+                }
+            }
+        }
+        match last {
+            Some(error) => Err(error),
+            // What a leader left out has no news.
+            None => Ok(()),
+        }
+    }
+
+    fn forget_leader(&self, target: usize) {
+        if let Some(topic) = self.inner.cluster.cached(&self.topics[self.targets[target].topic]) {
+            self.inner.cluster.mark_stale(&topic);
+        }
+    }
+
+    /// Takes a partition's answer over; an error means that asking again may bring another one.
+    async fn take(&mut self, index: usize, data: &PartitionData) -> Result<()> {
+        const OUT_OF_RANGE: i16 = 1;
+        const UNKNOWN_TOPIC: [i16; 2] = [3, 100];
+        let target = &mut self.targets[index];
+        let topic = &self.topics[target.topic];
+        let code = data.error_code;
+        if code == 0 {
+            match decode(data, target.answer.next_offset) {
+                Ok(found) => target.take(found, data),
+                Err(error) => target.fail(error),
+            }
+            return Ok(());
+        }
+        let error = errors::error(code, &format!("read partition {} of {topic}", target.partition));
+        if code == OUT_OF_RANGE {
+            let (partition, offset) = (target.partition, target.offset);
+            match offsets::bounds(&self.inner, topic, &[partition]).await {
+                Ok(bounds) => {
+                    (target.answer.earliest, target.answer.latest) = bounds[0];
+                    target.fail(offsets::out_of_range(partition, offset, bounds[0]));
+                }
+                Err(error) => target.fail(error),
+            }
+            return Ok(());
+        }
+        let elsewhere = UNKNOWN_TOPIC.contains(&code) || errors::remedy(code) == Remedy::Elsewhere;
+        if elsewhere {
+            self.forget_leader(index);
+            return Err(error);
+        }
+        if errors::remedy(code) == Remedy::Later {
+            return Err(error);
+        }
+        target.fail(error);
+        Ok(())
+    }
+
+    /// The leaders of partitions without an answer, and what each is to be asked. Partitions that
+    /// do not exist get their error.
+    async fn resolve(&mut self) -> Result<HashMap<i32, Vec<(usize, Asked)>>> {
+        let mut topics: HashMap<usize, Result<Arc<Topic>>> = HashMap::new();
+        let mut leaders: HashMap<i32, Vec<(usize, Asked)>> = HashMap::new();
+        for (index, target) in self.targets.iter_mut().enumerate() {
+            if target.is_settled {
+                continue;
+            }
+            let topic = match topics.get(&target.topic) {
+                Some(topic) => topic.clone(),
+                None => {
+                    let topic = self.inner.cluster.topic(&self.topics[target.topic]).await;
+                    topics.insert(target.topic, topic.clone());
+                    topic
+                }
+            };
+            match topic.and_then(|topic| Ok((topic.leader(target.partition)?, topic.id))) {
+                Ok((Leader { node, .. }, _)) if node < 0 => {
+                    return Err(unavailable(format!(
+                        "partition {} of {} has no leader at the moment",
+                        target.partition, self.topics[target.topic]
+                    )));
+                }
+                Ok((leader, id)) => {
+                    let asked = Asked {
+                        place: (id, target.partition as i32),
+                        offset: target.answer.next_offset,
+                        max_bytes: target.max_bytes,
+                    };
+                    leaders.entry(leader.node).or_default().push((index, asked));
+                }
+                Err(error) if error.code.is_retriable() => return Err(error),
+                Err(error) => target.fail(error),
+            }
+        }
+        Ok(leaders)
+    }
+
+    /// Waits until a partition has news, and takes it over.
+    async fn wait(&mut self, deadline: Instant) {
+        self.targets.iter_mut().for_each(|target| target.is_settled = false);
+        let Ok(leaders) = self.resolve().await else {
+            return self.hold(deadline).await;
+        };
+        if leaders.is_empty() {
+            return self.hold(deadline).await;
+        }
+        let mut watch = Watch::new(self.isolation);
+        for (node, places) in leaders {
+            for (target, asked) in places {
+                watch.add(&self.inner, node, target, asked.place, asked.offset);
+            }
+        }
+        let mut found = match watch.next(&self.inner, deadline).await {
+            Some(found) => vec![found],
+            None => return,
+        };
+        found.extend(std::iter::from_fn(|| watch.try_next()));
+        let mut moved = false;
+        for Found { target, outcome } in found {
+            match outcome {
+                Ok(found) => {
+                    let offset = self.targets[target].answer.next_offset;
+                    match found.decoded(offset) {
+                        Ok(decoded) => self.targets[target].take(decoded, &found.data),
+                        Err(_) => moved |= self.take(target, &found.data).await.is_err(),
+                    }
+                }
+                Err(_) => {
+                    self.forget_leader(target);
+                    moved = true;
+                }
+            }
+        }
+        if moved {
+            self.targets.iter_mut().for_each(|target| target.is_settled = false);
+            if self.read(LEAST_ROOM).await.is_err() {
+                self.hold(deadline).await;
+            }
+        }
+    }
+
+    /// Waits a moment before things are tried again.
+    async fn hold(&self, deadline: Instant) {
+        let pause = self.inner.cluster.config().retry_backoff_max;
+        tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
+    }
+
+    /// The answer, with what has news.
+    fn finish(self, most: usize, room: Room) -> Fetched {
+        let mut batches = max_fetched_batches(self.targets.len());
+        let mut bytes = most;
+        let mut response = FetchResponse::default();
+        let mut last = usize::MAX;
+        for mut target in self.targets {
+            let news = target.has_news();
+            trim(&mut target, &mut batches, &mut bytes, response.topics.is_empty());
+            if !news || !target.has_news() {
+                continue;
+            }
+            if target.topic != last {
+                last = target.topic;
+                let topic = self.topics[target.topic].clone();
+                response.topics.push(FetchedTopic { topic, partitions: Vec::new() });
+            }
+            if let Some(topic) = response.topics.last_mut() {
+                topic.partitions.push(target.answer);
+            }
+        }
+        Fetched { response, room: Some(room) }
+    }
+}
+
+/// Leaves out batches for which there is no room; they come with the next fetch. One is kept if
+/// there is nothing else.
+fn trim(target: &mut Target, batches: &mut usize, bytes: &mut usize, is_first: bool) {
+    let mut own = target.max_bytes;
+    let mut keep = 0;
+    for batch in &target.answer.batches {
+        let size = batch.records.len();
+        let fits = *batches > 0 && size <= *bytes && size <= own;
+        if !fits && !(keep == 0 && is_first && *batches > 0) {
+            break;
+        }
+        *batches -= 1;
+        *bytes = bytes.saturating_sub(size);
+        own = own.saturating_sub(size);
+        keep += 1;
+    }
+    if let Some(left) = target.answer.batches.get(keep) {
+        target.answer.next_offset = left.base_offset.max(target.offset);
+        target.answer.batches.truncate(keep);
+    }
+}
+
+/// What a leader is asked about one partition.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    pub place: Place,
+    pub offset: u64,
+    pub max_bytes: usize,
+}
+
+/// Asks a leader for records of many partitions, each named once.
+pub async fn ask(
+    node: &Node,
+    lane: Lane,
+    places: impl Iterator<Item = Asked>,
+    isolation: Isolation,
+    most: usize,
+    wait: Duration,
+) -> std::result::Result<HashMap<Place, PartitionData>, LinkError> {
+    let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let mut topics: HashMap<Uuid, Vec<Wanted>> = HashMap::new();
+    let mut order = Vec::new();
+    for asked in places {
+        let wanted = Wanted::default()
+            .with_partition(asked.place.1)
+            .with_fetch_offset(i64::try_from(asked.offset).unwrap_or(i64::MAX))
+            .with_partition_max_bytes(as_i32(asked.max_bytes));
+        topics
+            .entry(asked.place.0)
+            .or_insert_with_key(|id| {
+                order.push(*id);
+                Vec::new()
+            })
+            .push(wanted);
+    }
+    // In the order asked for: what comes first is served first.
+    let topic = |id: Uuid| {
+        let partitions = topics.remove(&id).unwrap_or_default();
+        WantedTopic::default().with_topic_id(id).with_partitions(partitions)
+    };
+    let topics = order.into_iter().map(topic).collect();
+    let request = kafka::FetchRequest::default()
+        .with_max_wait_ms(as_i32(wait.as_millis() as usize))
+        .with_min_bytes(1)
+        .with_max_bytes(as_i32(most))
+        .with_isolation_level(isolation as i8)
+        .with_topics(topics);
+    let response = node.call_for(lane, &request, wait).await?;
+    if response.error_code != 0 {
+        return Err(LinkError::Lost(errors::error(response.error_code, "read").message));
+    }
+    let mut parts = HashMap::new();
+    for topic in response.responses {
+        for part in topic.partitions {
+            parts.insert((topic.topic_id, part.partition_index), part);
+        }
+    }
+    Ok(parts)
+}
+
+/// What of a partition's answer a reader at `offset` sees.
+pub fn decode(data: &PartitionData, offset: u64) -> Result<Decoded> {
+    let aborted: Vec<_> = data
+        .aborted_transactions
+        .iter()
+        .flatten()
+        .map(|aborted| (aborted.producer_id.0, aborted.first_offset))
+        .collect();
+    let records = data.records.clone().unwrap_or_default();
+    records::decode(records, &Reading { from: offset, aborted: &aborted })
+}
+
+/// Reads the first visible record at or after an offset.
+pub async fn consume(inner: Arc<Inner>, request: ConsumeRequest) -> Result<ConsumeResponse> {
+    let _room = inner.budget.take(LEAST_ROOM).await;
+    let mut offset = request.offset;
+    loop {
+        let target = Target {
+            topic: 0,
+            partition: request.partition,
+            offset,
+            max_bytes: ONE_RECORD,
+            answer: FetchedPartition {
+                partition: request.partition,
+                next_offset: offset,
+                ..FetchedPartition::default()
+            },
+            is_settled: false,
+        };
+        let mut fetch = Fetch {
+            inner: inner.clone(),
+            isolation: request.isolation,
+            topics: vec![request.topic.clone()],
+            targets: vec![target],
+        };
+        fetch.read(ONE_RECORD).await?;
+        let Some(Target { answer, .. }) = fetch.targets.pop() else {
+            return Err(errors::malformed("a read came to nothing"));
+        };
+        if answer.error != 0 {
+            let code = ErrorCode::from_u16(answer.error).unwrap_or(ErrorCode::Internal);
+            return Err(ProtocolError::new(code, answer.message));
+        }
+        for batch in &answer.batches {
+            for record in batch.records(batch::DEFAULT_MAX_RAW)? {
+                let record = record?;
+                if record.offset >= request.offset {
+                    let next_offset = record.offset + 1;
+                    return Ok(ConsumeResponse { record: Some(consumed(record)), next_offset });
+                }
+            }
+        }
+        if answer.next_offset == offset {
+            return Ok(ConsumeResponse { record: None, next_offset: offset });
+        }
+        offset = answer.next_offset;
+    }
+}
+
+fn consumed(record: Record) -> ConsumedRecord {
+    let blob = |bytes: Bytes| Blob(bytes);
+    ConsumedRecord {
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: record.key.map(blob),
+        value: record.value.map(blob),
+        headers: record.headers.into_iter().map(|(n, v)| (n, v.map(blob))).collect(),
+    }
+}
