@@ -14,6 +14,7 @@ PYTEST_ARGS ?=
 MAVEN ?= mvn --batch-mode --quiet
 # A newer JDK to run the Java tests on too, if there is one.
 NEWER_JDK ?= $(lastword $(sort $(wildcard /usr/lib/jvm/*-2[1-9]-*)))
+export BENCH_ARGS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # The tools, and for the tests the package in the profile of `cargo test`, whose dependencies are then
@@ -36,12 +37,17 @@ C_TESTS := $(CURDIR)/$(CACHE)/c-tests
 # What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
+# Groups that settle as quickly as those of a broker of its own.
+KAFKA_SETTINGS := --set group.consumer.assignment.interval.ms=0 \
+	--set group.consumer.min.session.timeout.ms=500 \
+	--set group.consumer.min.heartbeat.interval.ms=100 \
+	--set group.consumer.heartbeat.interval.ms=1000
 # The library in the profile of `cargo test`, a Python to exchange records with, a command to start brokers.
 JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo.packages=--workspace \
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-rust test-supply test-docs test-console test-python test-c test-java python java docs install-c bench bench-python bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
 	clean need-rust need-python need-java need-node
 
 help: ## List the targets
@@ -53,7 +59,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-docs test-console test-python test-c test-java ## Run all tests
+test: test-rust test-supply test-docs test-console test-python test-c test-java test-kafka ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -82,8 +88,11 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
 
-test-c: | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
+test-c: $(VENV)/.wheel | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
 	$(MAKE) -C bindings-c test
+
+test-musl: | need-rust ## Tests of the C library linked with musl
+	$(MAKE) -C bindings-c test-musl
 
 install-c: | need-rust ## Install the C library into PREFIX (default /usr/local)
 	$(MAKE) -C bindings-c install
@@ -94,6 +103,11 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 	for version in 3.5.7 4.0.7; do \
 		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
 	done
+
+test-kafka: $(VENV)/.kafka | need-rust need-java ## Tests of gateways, with a real Kafka of one node
+	cargo build --quiet --workspace
+	cargo test --quiet --workspace --no-run
+	$(PYTHON) tools/kafka/kafka.py run $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
@@ -115,21 +129,30 @@ bench: | need-rust ## Measure (options in BENCH_ARGS)
 bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Kafka's clients, NATS and Redis (BENCH_ARGS)
 	$(RELEASED)/bin/python bench/python/bench.py --json bench/results/python.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
+bench-c: | need-rust need-python ## Measure C against librdkafka on a real Kafka, and against the Rust core (BENCH_ARGS)
+	$(MAKE) -C bindings-c bench
+
 bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
 	cd bench/java && $(MAVEN) package
 	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
 		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
-chaos: | need-rust ## Kill brokers and clients 200 times and account for every record (CHAOS_ARGS)
-	cargo run --release -p flymq-chaos -- all $(CHAOS_ARGS)
+chaos: $(RELEASED)/.wheel | need-rust need-java ## Strike brokers, gateways, Kafka nodes and clients, and account for every record (CHAOS_ARGS)
+	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/runtime
+	cargo build --release -p flymq-chaos
+	for engine in embedded kafka; do target/release/flymq-chaos all --engine $$engine \
+		--python $(RELEASED)/bin/python \
+		--java "$$(echo bindings-java/flymq-client/target/flymq-client-*[0-9].jar):bindings-java/flymq-client/target/runtime/*" \
+		$(CHAOS_ARGS); done
 
 fuzz: | need-rust ## Fuzz the protocol
 	fuzz/run.sh
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist console/node_modules bindings-java/*/target examples/*/target
+	rm -rf $(VENV) $(CACHE) dist console/node_modules bindings-java/*/target examples/*/target bench/java/target
 
 # Files.
 
@@ -162,6 +185,10 @@ console/node_modules/.package-lock.json: console/package.json console/package-lo
 $(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
 	$(PYTHON) -m venv $(CACHE)/mkdocs
 	$(CACHE)/mkdocs/bin/pip install --quiet -r $<
+	touch $@
+
+$(VENV)/.kafka: conformance/kafka/requirements.txt conformance/client/requirements.txt $(VENV)/.tools
+	$(BIN)/pip install --quiet -r conformance/kafka/requirements.txt -r conformance/client/requirements.txt
 	touch $@
 
 $(RELEASED)/.peers: bench/python/requirements.txt $(RELEASED)/.wheel

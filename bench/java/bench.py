@@ -45,12 +45,14 @@ def main(arguments: list[str]) -> None:
         "rounds": options.rounds,
         "records": options.records,
         "sync": options.sync,
-        "results": [_measure(durability, options) for durability in options.durability],
+        "results": [],
     }
+    for durability in options.durability:
+        results["results"].append(_measure(durability, options))
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     text = markdown(results)
     print(text)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     if options.docs:
         replace_section(options.docs, "bench-java", text)
 

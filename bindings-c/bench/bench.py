@@ -3,64 +3,77 @@
 
 Everybody sends and reads the same records, of which a broker has told before they count. Both brokers answer
 once the operating system has the records (FlyMQ: --durability os; Kafka: acks=all without flush.messages).
-One after the other in turns, so that whatever else the machine does meets all; the ratio is the median of the
-turns'.
-
-    python3 bindings-c/bench/bench.py [--records N] [--size BYTES] [--rounds N] [--no-kafka]
-
-It wants a release build, gcc, and for Kafka what tools/kafka/README.md says and librdkafka-dev.
+One after the other in turns, so that whatever else the machine does meets all; a ratio is the median of the
+turns'. It wants gcc, and for Kafka what tools/kafka/README.md says and librdkafka-dev.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
+import json
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bindings-c" / "bench"
 RELEASE = ROOT / "target" / "release"
-sys.path.insert(0, str(ROOT / "tools" / "kafka"))
+sys.path[:0] = [str(ROOT / "tools" / "kafka"), str(ROOT / "bench" / "python")]
+
+import machine  # noqa: E402
+from report import replace_section  # noqa: E402
+
+KINDS = ("produce", "consume")
+#: Against whom, in what, and at least how many times its rate.
+TARGETS = [("librdkafka", "produce", 1.2), ("librdkafka", "consume", 1.2),
+           ("core", "produce", 1 / 1.1), ("core", "consume", 1 / 1.1)]  # fmt: skip
 
 
-def build(folder: Path, kafka: bool) -> dict[str, list[str]]:
+def build(folder: Path, options: argparse.Namespace) -> dict[str, list[str]]:
     """The programs, by name."""
     # At once, so that they share what they depend on.
     what = ["-p", "flymq-c", "-p", "flymq-cli", "--lib", "--bins", "--example", "core"]
-    subprocess.run(["cargo", "build", "--release", *what], cwd=ROOT, check=True)
+    if not options.no_build:
+        subprocess.run(["cargo", "build", "--release", *what], cwd=ROOT, check=True)
     soname = folder / "libflymq.so.0"
     soname.symlink_to(RELEASE / "libflymq.so")
     cc = ["gcc", "-O2", "-D_GNU_SOURCE"]
     c = [*cc, BENCH / "flymq.c", f"-I{ROOT}/bindings-c/include", "-o", folder / "flymq"]
     subprocess.run([*c, soname, f"-Wl,-rpath,{folder}"], check=True)
     programs = {"c": [str(folder / "flymq")], "core": [str(RELEASE / "examples" / "core")]}
-    if kafka:
+    if not options.no_kafka:
         command = [*cc, BENCH / "rdkafka.c", "-o", folder / "rdkafka", "-lrdkafka"]
         subprocess.run(command, check=True)
         programs["librdkafka"] = [str(folder / "rdkafka")]
     return programs
 
 
-def rate(program: list[str], *arguments: str) -> float:
-    """Records a second."""
+def run(program: list[str], *arguments: str) -> dict[str, float]:
+    """Records a second, and microseconds of processor time for each, with starting and connecting."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [*program, *arguments], check=True, capture_output=True, text=True, timeout=300
     )
-    return float(done.stdout)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    count = int(arguments[3])
+    return {"rate": float(done.stdout), "cpu_us": spent / count * 1e6, "load": machine.load()}
 
 
 @contextlib.contextmanager
-def flymq_broker(folder: Path):
+def flymq_broker(folder: Path) -> Iterator[str]:
     broker = subprocess.Popen(
         [RELEASE / "flymq", "broker", "--data-dir", folder / "data", "--listen", "127.0.0.1:0",
          "--durability", "os"],
         stdout=subprocess.PIPE, text=True,
-    )
+    )  # fmt: skip
+    assert broker.stdout is not None
     try:
         for line in broker.stdout:
             if "listening on" in line:
@@ -72,22 +85,15 @@ def flymq_broker(folder: Path):
         broker.wait()
 
 
-def create(address: str, topic: str) -> None:
-    command = [RELEASE / "flymq", "-a", address, "topic", "create", topic, "--partitions", "1"]
-    subprocess.run(command, check=True, capture_output=True)
+def topic_command(address: str, *words: str) -> None:
+    subprocess.run([RELEASE / "flymq", "-a", address, "topic", *words], check=True, capture_output=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, default=2_000_000)
-    parser.add_argument("--size", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--no-kafka", action="store_true")
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     count, size = str(options.records), str(options.size)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        programs = build(folder, not options.no_kafka)
+        programs = build(folder, options)
         address = stack.enter_context(flymq_broker(folder))
         addresses = {"c": address, "core": address}
         if not options.no_kafka:
@@ -96,22 +102,85 @@ def main() -> None:
             properties = {"auto.create.topics.enable": "true"}
             cluster = stack.enter_context(Cluster(1, properties=properties, jvm_options=STANDARD))
             addresses["librdkafka"] = cluster.bootstrap_servers
-            rate(programs["librdkafka"], "produce", cluster.bootstrap_servers, "warm", count, size)
-        rates: dict[str, dict[str, list[float]]] = {"produce": {}, "consume": {}}
+            run(programs["librdkafka"], "produce", cluster.bootstrap_servers, "warm", count, size)
+        results: dict[str, dict[str, list[dict[str, float]]]] = {
+            kind: {name: [] for name in programs} for kind in KINDS
+        }
         for turn in range(options.rounds):
             for name, program in programs.items():
                 topic = f"bench-{name}-{turn}"
                 if name != "librdkafka":
-                    create(address, topic)
-                for what in rates:
-                    found = rate(program, what, addresses[name], topic, count, size)
-                    rates[what].setdefault(name, []).append(found)
-                    print(f"{what} {name}: {found:,.0f}/s (load {os.getloadavg()[0]:.1f})", flush=True)
-        for what, by_name in rates.items():
-            for other in [name for name in by_name if name != "c"]:
-                ratios = [c / o for c, o in zip(by_name["c"], by_name[other], strict=True)]
-                each = " ".join(f"{ratio:.2f}" for ratio in ratios)
-                print(f"{what}: C is {statistics.median(ratios):.2f} times {other} ({each})")
+                    topic_command(address, "create", topic, "--partitions", "1")
+                for kind in KINDS:
+                    done = run(program, kind, addresses[name], topic, count, size)
+                    results[kind][name].append(done)
+                    print(f"{kind} {name}: {done['rate']:,.0f}/s (load {done['load']})", flush=True)
+        described = machine.describe(folder)
+        return {
+            "command": f"make bench-c BENCH_ARGS='--records {count} --size {size} --rounds {options.rounds}'",
+            "machine": described,
+            "records": options.records,
+            "size": options.size,
+            "results": results,
+        }
+
+
+def ratio(results: dict[str, Any], kind: str, other: str, key: str = "rate") -> float:
+    """The median of the turns' ratios of C to another."""
+    pairs = zip(results[kind]["c"], results[kind][other], strict=True)
+    return statistics.median(c[key] / o[key] for c, o in pairs)
+
+
+def markdown(measured: dict[str, Any]) -> str:
+    on, results = measured["machine"], measured["results"]
+    runs = [run for by_name in results.values() for turns in by_name.values() for run in turns]
+    loads = [run["load"] for run in runs]
+    names = {"c": "libflymq", "core": "the Rust core", "librdkafka": "librdkafka on Kafka"}
+    lines = [
+        f"`{measured['command']}` on {on['cpus']} × {on['processor']}, {on['memory_mib'] / 1024:.0f} GiB, "
+        f"{on['filesystem']}, Linux {on['kernel']}, at a load of {min(loads)} to {max(loads)}. "
+        f"{measured['records']:,} records of {measured['size']} bytes a run, {len(results['produce']['c'])} turns; "
+        "in brackets the least and the most.",
+        "",
+        "| target | wanted | measured | |",
+        "| --- | --- | ---: | --- |",
+    ]
+    for other, kind, least in TARGETS:
+        if other in results[kind]:
+            found = ratio(results, kind, other)
+            verdict = "reached" if found >= least else "**missed**"
+            lines.append(f"| {kind} | ≥ {least:.2f} × {names[other]} | {found:.2f} | {verdict} |")
+    for kind in KINDS:
+        lines += ["", f"| {kind} | records/s | libflymq ÷ it | processor time of the client | libflymq ÷ it |",
+                  "| --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
+        for name, turns in results[kind].items():
+            rates = [run["rate"] for run in turns]
+            spent = statistics.median(run["cpu_us"] for run in turns)
+            ratios = ["", ""] if name == "c" else [f"{ratio(results, kind, name, k):.2f}" for k in ("rate", "cpu_us")]
+            lines.append(
+                f"| {names[name]} | {statistics.median(rates):,.0f} ({min(rates):,.0f}–{max(rates):,.0f}) "
+                f"| {ratios[0]} | {spent:.2f} µs | {ratios[1]} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=2_000_000)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--no-kafka", action="store_true", help="only against the core")
+    parser.add_argument("--no-build", action="store_true", help="measure what was built before")
+    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
+    parser.add_argument("--docs", type=Path, help="replace the tables in this page")
+    options = parser.parse_args()
+    measured = measure(options)
+    text = markdown(measured)
+    print(text)
+    if options.json:
+        options.json.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n")
+    if options.docs:
+        replace_section(options.docs, "bench-c", text)
 
 
 main()

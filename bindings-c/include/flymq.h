@@ -5,7 +5,8 @@
  * Functions that may fail return FLYMQ_OK or the code of an error, and give the error itself to who
  * wants it. What they make goes to the place that is given for it, which is NULL after a failure;
  * whoever gets it owns it, and frees it with the function of its name. Pointers to const are borrowed,
- * and their comments say for how long. Everything that is given is copied.
+ * and their comments say for how long. What is given is copied, but for a
+ * keyring, which is shared.
  *
  * Every function may be called from any thread, unless its comment says otherwise, but freeing is the
  * last call with a pointer. NULL where something is needed is INVALID_ARGUMENT; what is closed answers
@@ -539,6 +540,13 @@ typedef struct flymq_event flymq_event;
 typedef struct flymq_events flymq_events;
 
 /**
+ * Keys to decrypt with, by their ids, and one of them to encrypt with. Clients whose configuration
+ * was given it with flymq_config_set_keyring() notice what changes, so that keys can be rotated while
+ * they run. Any thread may use it; keys are never shown.
+ */
+typedef struct flymq_keyring flymq_keyring;
+
+/**
  * A record that was read. It belongs to its batch, and is never freed by itself.
  */
 typedef struct flymq_message flymq_message;
@@ -621,8 +629,9 @@ int32_t flymq_client_whoami(const flymq_client *client,
                             flymq_error **error);
 
 /**
- * Creates a user, or changes it. `password` may be NULL, which leaves it as it is; it is stretched here
- * and never sent. `roles` are `role_count` strings; NULL leaves them as they are.
+ * Creates a user, or changes it: what is NULL stays as it is. `password` is stretched here and never
+ * sent. `roles` are `role_count` strings, borrowed for the call. `certificate` is the subject of the
+ * client certificate that logs the user in, "" for none.
  *
  * Errors: NOT_AUTHORIZED without admin on the cluster; INVALID_ARGUMENT, also for a password that is
  * empty or has characters that RFC 4013 does not allow; TIMEOUT, CLOSED.
@@ -633,6 +642,7 @@ int32_t flymq_client_upsert_user(const flymq_client *client,
                                  const char *password,
                                  const char *const *roles,
                                  size_t role_count,
+                                 const char *certificate,
                                  flymq_error **error);
 
 /**
@@ -695,7 +705,8 @@ int32_t flymq_client_remove_acls(const flymq_client *client,
                                  flymq_error **error);
 
 /**
- * All rules, a row each: principal, permission, operation, resource, pattern, name.
+ * The rules that agree with each word given, NULL agreeing with all, a row each: principal, permission,
+ * operation, resource, pattern, name.
  *
  * The caller frees the table with flymq_table_free().
  *
@@ -703,27 +714,47 @@ int32_t flymq_client_remove_acls(const flymq_client *client,
  */
 FLYMQ_API
 int32_t flymq_client_list_acls(const flymq_client *client,
+                               const char *principal,
+                               const char *permission,
+                               const char *operation,
+                               const char *resource,
+                               const char *pattern,
+                               const char *name,
                                flymq_table **table,
                                flymq_error **error);
 
 /**
- * Creates a topic with so many partitions. `names` and `values` are `count` options of the topic, such
- * as retention_ms; with a count of 0 they may be NULL. With `if_not_exists`, a topic that is there is no
- * error. `created` gets whether it is new, and may be NULL.
+ * Creates a topic with so many partitions, and the broker's defaults for all else.
  *
- * Errors: TOPIC_EXISTS, NOT_AUTHORIZED, INVALID_REQUEST for a name, a number or an option that the
- * broker does not take; TIMEOUT, CLOSED, INVALID_ARGUMENT.
+ * Errors: TOPIC_EXISTS, NOT_AUTHORIZED, INVALID_REQUEST for a name or a number that the broker does not
+ * take; TIMEOUT, CLOSED, INVALID_ARGUMENT.
  */
 FLYMQ_API
 int32_t flymq_client_create_topic(const flymq_client *client,
                                   const char *topic,
                                   uint32_t partitions,
-                                  const char *const *names,
-                                  const char *const *values,
-                                  size_t count,
-                                  bool if_not_exists,
-                                  bool *created,
                                   flymq_error **error);
+
+/**
+ * As flymq_client_create_topic(), with more to say. `replication` is how many brokers of a cluster keep
+ * each record, 0 for its default. `names` and `values` are `count` options of the topic, such as
+ * retention_ms, borrowed for the call; with a count of 0 they may be NULL. With `if_not_exists`, a topic
+ * that is there is no error. `created` gets whether it is new, and may be NULL.
+ *
+ * Errors: as flymq_client_create_topic(); INVALID_REQUEST also for an option that the broker does not
+ * take.
+ */
+FLYMQ_API
+int32_t flymq_client_create_topic_with(const flymq_client *client,
+                                       const char *topic,
+                                       uint32_t partitions,
+                                       uint16_t replication,
+                                       const char *const *names,
+                                       const char *const *values,
+                                       size_t count,
+                                       bool if_not_exists,
+                                       bool *created,
+                                       flymq_error **error);
 
 /**
  * Deletes a topic with its records.
@@ -760,6 +791,17 @@ int32_t flymq_client_describe_topic(const flymq_client *client,
                                     const char *topic,
                                     flymq_table **table,
                                     flymq_error **error);
+
+/**
+ * How many partitions a topic has. The answer of some time ago may do.
+ *
+ * Errors: UNKNOWN_TOPIC, TIMEOUT, CLOSED, INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_client_partition_count(const flymq_client *client,
+                                     const char *topic,
+                                     uint32_t *partitions,
+                                     flymq_error **error);
 
 /**
  * The options of a topic that are in force, a row each: name, value.
@@ -907,6 +949,18 @@ int32_t flymq_client_produce(const flymq_client *client,
                              flymq_error **error);
 
 /**
+ * As flymq_client_produce(), for a key and a value that are strings; each may be NULL.
+ *
+ * Errors: as flymq_client_produce().
+ */
+FLYMQ_API
+int32_t flymq_client_produce_text(const flymq_client *client,
+                                  const char *topic,
+                                  const char *key,
+                                  const char *value,
+                                  flymq_error **error);
+
+/**
  * As flymq_client_produce(), for a record that may have headers, a partition and a timestamp.
  */
 FLYMQ_API
@@ -935,8 +989,8 @@ int32_t flymq_client_consume(const flymq_client *client,
 
 /**
  * Reads records of a partition from an offset on: at most `max_records`, 0 for 10,000, and roughly
- * `max_bytes`, 0 for 1 MiB. If there are none it waits for them, up to `max_wait_ms`, and gives NULL
- * then. `isolation` is a flymq_isolation. Read on behind the last message's offset; offsets may have
+ * `max_bytes`, 0 for 1 MiB. Until there are `min_bytes` of them, 0 for any, it waits up to `max_wait_ms`,
+ * and gives NULL if there are none then. `isolation` is a flymq_isolation. Read on behind the last message's offset; offsets may have
  * gaps.
  *
  * The caller frees the batch with flymq_batch_free().
@@ -949,6 +1003,7 @@ int32_t flymq_client_fetch(const flymq_client *client,
                            uint32_t partition,
                            uint64_t offset,
                            size_t max_records,
+                           uint32_t min_bytes,
                            uint32_t max_bytes,
                            int64_t max_wait_ms,
                            int32_t isolation,
@@ -979,8 +1034,9 @@ int32_t flymq_client_broker(const flymq_client *client,
                             flymq_error **error);
 
 /**
- * What the client has counted up to now, a row each: name, value. Latencies are in microseconds;
- * errors by code are named "errors.300", requests by operation "requests.PRODUCE".
+ * What the client has counted up to now, a row each: name, value. Latencies are in microseconds.
+ * Errors by code are named such as "errors.300"; of each operation there are requests, errors and
+ * latencies, named such as "PRODUCE.latency_p99".
  *
  * The caller frees the table with flymq_table_free().
  *
@@ -1051,6 +1107,17 @@ int32_t flymq_config_set(const flymq_config *config,
                          const char *name,
                          const char *value,
                          flymq_error **error);
+
+/**
+ * Has clients encrypt and decrypt with a keyring, in place of the options of that. The keyring is
+ * shared, not copied: clients notice what is changed of it later.
+ *
+ * Errors: INVALID_ARGUMENT for a configuration of another kind than FLYMQ_CONFIG_CLIENT.
+ */
+FLYMQ_API
+int32_t flymq_config_set_keyring(const flymq_config *config,
+                                 const flymq_keyring *keyring,
+                                 flymq_error **error);
 
 /**
  * Frees a configuration. NULL is harmless.
@@ -1312,7 +1379,7 @@ FLYMQ_API
 const flymq_error *flymq_event_error(const flymq_event *event);
 
 /**
- * Of a delivery: the topic. NULL for other events.
+ * Of a delivery: the topic. It lives as long as the event; NULL for other events.
  */
 FLYMQ_API
 const char *flymq_event_topic(const flymq_event *event);
@@ -1468,6 +1535,70 @@ int32_t flymq_client_group_lag(const flymq_client *client,
                                flymq_error **error);
 
 /**
+ * Makes a keyring with a key, which encrypts. `key` is 32 bytes as base64 or hex; both strings are
+ * copied.
+ *
+ * The caller frees it with flymq_keyring_free(), at any time: clients keep what they use.
+ *
+ * Errors: INVALID_ARGUMENT for what is no key or no id.
+ */
+FLYMQ_API
+int32_t flymq_keyring_new(const char *id,
+                          const char *key,
+                          flymq_keyring **keyring,
+                          flymq_error **error);
+
+/**
+ * Adds a key to decrypt with, as flymq_keyring_new() takes it.
+ *
+ * Errors: INVALID_ARGUMENT for what is no key or no id, and if another key has this id.
+ */
+FLYMQ_API
+int32_t flymq_keyring_add(const flymq_keyring *keyring,
+                          const char *id,
+                          const char *key,
+                          flymq_error **error);
+
+/**
+ * Encrypts with the key of this id from now on.
+ *
+ * Errors: INVALID_ARGUMENT if there is no such key.
+ */
+FLYMQ_API
+int32_t flymq_keyring_encrypt_with(const flymq_keyring *keyring,
+                                   const char *id,
+                                   flymq_error **error);
+
+/**
+ * The ids of all keys, a row each, in their order: id.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_keyring_ids(const flymq_keyring *keyring,
+                          flymq_table **table,
+                          flymq_error **error);
+
+/**
+ * Frees a keyring. NULL is harmless.
+ */
+FLYMQ_API
+void flymq_keyring_free(flymq_keyring *keyring);
+
+/**
+ * Makes a random key and puts it into `key` as base64 with a NUL behind: 45 bytes. `size` is how many
+ * there is room for.
+ *
+ * Errors: INVALID_ARGUMENT without room for it.
+ */
+FLYMQ_API
+int32_t flymq_generate_key(char *key,
+                           size_t size,
+                           flymq_error **error);
+
+/**
  * Has the log of this library, of all clients and brokers in the process, brought by a queue as
  * FLYMQ_EVENT_LOG, up to `level`, a flymq_log_level. At most 10,000 lines wait there; what comes then
  * is dropped and counted. NULL for the queue ends it, as does closing that. Nothing is logged before.
@@ -1500,7 +1631,7 @@ FLYMQ_API
 void flymq_batch_free(flymq_batch *batch);
 
 /**
- * The topic. NULL for NULL.
+ * The topic. It lives as long as the batch; NULL for NULL.
  */
 FLYMQ_API
 const char *flymq_message_topic(const flymq_message *message);
@@ -1524,16 +1655,16 @@ FLYMQ_API
 int64_t flymq_message_timestamp(const flymq_message *message);
 
 /**
- * The key, which is not copied and does not end with a NUL; `len` gets its length. NULL and 0 for a
- * message without a key, and for NULL.
+ * The key, which does not end with a NUL; `len` gets its length. It is not copied, and lives as long as
+ * the batch. NULL and 0 for a message without a key, and for NULL.
  */
 FLYMQ_API
 const void *flymq_message_key(const flymq_message *message,
                               size_t *len);
 
 /**
- * The value, which is not copied and does not end with a NUL; `len` gets its length. NULL and 0 for
- * a message without a value, which marks its key as deleted, and for NULL.
+ * The value, which does not end with a NUL; `len` gets its length. It is not copied, and lives as long
+ * as the batch. NULL and 0 for a message without a value, which marks its key as deleted, and for NULL.
  */
 FLYMQ_API
 const void *flymq_message_value(const flymq_message *message,
@@ -1667,6 +1798,15 @@ int32_t flymq_consumer_commit_async(const flymq_consumer *consumer,
                                     flymq_error **error);
 
 /**
+ * As flymq_consumer_commit_offsets(), without waiting, as flymq_consumer_commit_async().
+ */
+FLYMQ_API
+int32_t flymq_consumer_commit_offsets_async(const flymq_consumer *consumer,
+                                            const flymq_partitions *offsets,
+                                            void *tag,
+                                            flymq_error **error);
+
+/**
  * What the group has committed of these partitions, or, for NULL, of those that are read, a row each:
  * topic, partition, offset (the last one processed, −1 for none), metadata. Those without a commit are
  * left out. The places in `partitions` do not count.
@@ -1693,6 +1833,8 @@ int32_t flymq_consumer_rewind(const flymq_consumer *consumer,
 
 /**
  * Makes an empty list. The caller frees it with flymq_partitions_free().
+ *
+ * Errors: INVALID_ARGUMENT for NULL.
  */
 FLYMQ_API
 int32_t flymq_partitions_new(flymq_partitions **partitions,
@@ -1778,6 +1920,26 @@ int32_t flymq_producer_send_record(const flymq_producer *producer,
                                    flymq_error **error);
 
 /**
+ * As flymq_producer_try_send(), for a record that may have headers, a partition and a timestamp.
+ */
+FLYMQ_API
+int32_t flymq_producer_try_send_record(const flymq_producer *producer,
+                                       const char *topic,
+                                       const flymq_record *record,
+                                       void *tag,
+                                       flymq_error **error);
+
+/**
+ * Learns a topic's partitions, so that not even the first flymq_producer_try_send() waits for that.
+ *
+ * Errors: UNKNOWN_TOPIC, TIMEOUT, CLOSED, INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_producer_prepare(const flymq_producer *producer,
+                               const char *topic,
+                               flymq_error **error);
+
+/**
  * Sends what was taken in without further delay, and waits until each record is stored or given up,
  * for at most `timeout_ms`; a negative one is for ever. What became of them, their events tell.
  *
@@ -1811,6 +1973,8 @@ void flymq_producer_free(flymq_producer *producer);
  *
  * The caller frees it with flymq_queue_free(). Producers and consumers made with it may outlive it:
  * what they have to tell is lost then.
+ *
+ * Errors: INVALID_ARGUMENT for NULL.
  */
 FLYMQ_API
 int32_t flymq_queue_new(flymq_queue **queue,
@@ -1854,6 +2018,8 @@ void flymq_events_free(flymq_events *events);
 
 /**
  * Has one flymq_poll() that waits, or else the next one, return without events.
+ *
+ * Errors: CLOSED, INVALID_ARGUMENT.
  */
 FLYMQ_API
 int32_t flymq_wake(const flymq_queue *queue,
@@ -1892,6 +2058,8 @@ int32_t flymq_queue_serve(const flymq_queue *queue,
  * Closes a queue: events that wait are forgotten, a flymq_poll() that waits returns CLOSED, and a
  * thread that serves the queue ends, which is waited for unless this is that thread. Harmless when
  * closed.
+ *
+ * Errors: INVALID_ARGUMENT for NULL; CLOSED in a child of fork().
  */
 FLYMQ_API
 int32_t flymq_queue_close(const flymq_queue *queue,
@@ -1924,6 +2092,8 @@ int32_t flymq_record_new(const void *key,
  * was read encrypted (option decrypt=false) is sent on as it is.
  *
  * The caller frees it with flymq_record_free().
+ *
+ * Errors: INVALID_ARGUMENT for NULL.
  */
 FLYMQ_API
 int32_t flymq_record_from_message(const flymq_message *message,
@@ -1945,6 +2115,8 @@ int32_t flymq_record_add_header(flymq_record *record,
 
 /**
  * Sends the record to this partition, whatever its key.
+ *
+ * Errors: INVALID_ARGUMENT for NULL.
  */
 FLYMQ_API
 int32_t flymq_record_set_partition(flymq_record *record,
@@ -1953,6 +2125,8 @@ int32_t flymq_record_set_partition(flymq_record *record,
 
 /**
  * Says when it happened, in milliseconds since 1970. Otherwise that is when it is sent.
+ *
+ * Errors: INVALID_ARGUMENT for NULL.
  */
 FLYMQ_API
 int32_t flymq_record_set_timestamp(flymq_record *record,

@@ -258,8 +258,8 @@ public:
     bool create_topic(const std::string &topic, std::uint32_t partitions = 1) {
         bool created = false;
         detail::check([&](auto error) {
-            return flymq_client_create_topic(get(), topic.c_str(), partitions, nullptr, nullptr, 0,
-                                             true, &created, error);
+            return flymq_client_create_topic_with(get(), topic.c_str(), partitions, 0, nullptr,
+                                                  nullptr, 0, true, &created, error);
         });
         return created;
     }

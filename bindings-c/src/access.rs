@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 use flymq_core::access::credentials;
-use flymq_core::{Acl, AclFilter, Password, UserChange};
+use flymq_core::{Acl, AclFilter, Password, Result, UserChange};
 
 use crate::boundary::{self, put};
 use crate::client::flymq_client;
@@ -37,8 +37,9 @@ pub extern "C" fn flymq_client_whoami(
     })
 }
 
-/// Creates a user, or changes it. `password` may be NULL, which leaves it as it is; it is stretched here
-/// and never sent. `roles` are `role_count` strings; NULL leaves them as they are.
+/// Creates a user, or changes it: what is NULL stays as it is. `password` is stretched here and never
+/// sent. `roles` are `role_count` strings, borrowed for the call. `certificate` is the subject of the
+/// client certificate that logs the user in, "" for none.
 ///
 /// Errors: NOT_AUTHORIZED without admin on the cluster; INVALID_ARGUMENT, also for a password that is
 /// empty or has characters that RFC 4013 does not allow; TIMEOUT, CLOSED.
@@ -49,22 +50,25 @@ pub unsafe extern "C" fn flymq_client_upsert_user(
     password: *const c_char,
     roles: *const *const c_char,
     role_count: usize,
+    certificate: *const c_char,
     error: Option<&mut MaybeUninit<*mut flymq_error>>,
 ) -> i32 {
     boundary::call(error, || {
         // SAFETY: as the header demands.
-        let (name, password, roles) = unsafe {
+        let (name, password, certificate, roles) = unsafe {
             let roles = match roles.is_null() && role_count == 0 {
                 true => None,
                 false => Some(texts(roles, role_count, "roles")?),
             };
-            (text(name, "name")?, optional_text(password, "password")?, roles)
+            let certificate = optional_text(certificate, "certificate")?;
+            (text(name, "name")?, optional_text(password, "password")?, certificate, roles)
         };
         let this = flymq_client::get(client)?;
         let change = UserChange {
             name: name.to_owned(),
             credentials: password.map(|p| credentials(&Password::new(p))).transpose()?,
             roles,
+            certificate: certificate.map(str::to_owned),
             ..UserChange::default()
         };
         this.host.wait(this.client.upsert_user(&change)).map(drop)
@@ -146,6 +150,31 @@ pub unsafe extern "C" fn flymq_client_add_acl(
     })
 }
 
+/// The rules that agree with each word given; NULL agrees with all.
+///
+/// # Safety
+///
+/// Each is NULL or a string.
+unsafe fn filter(
+    principal: *const c_char,
+    permission: *const c_char,
+    operation: *const c_char,
+    resource: *const c_char,
+    pattern: *const c_char,
+    name: *const c_char,
+) -> Result<AclFilter> {
+    // SAFETY: as the header demands.
+    let word = |given, what| Ok(unsafe { optional_text(given, what) }?.map(str::to_owned));
+    Ok(AclFilter {
+        principal: word(principal, "principal")?,
+        permission: word(permission, "permission")?,
+        operation: word(operation, "operation")?,
+        resource: word(resource, "resource")?,
+        pattern: word(pattern, "pattern")?,
+        name: word(name, "name")?,
+    })
+}
+
 /// Removes the rules that agree with each word given; NULL agrees with all. `removed` gets how many
 /// there were, and may be NULL.
 ///
@@ -164,16 +193,7 @@ pub unsafe extern "C" fn flymq_client_remove_acls(
 ) -> i32 {
     boundary::call(error, || {
         // SAFETY: as the header demands.
-        let filter = unsafe {
-            AclFilter {
-                principal: optional_text(principal, "principal")?.map(str::to_owned),
-                permission: optional_text(permission, "permission")?.map(str::to_owned),
-                operation: optional_text(operation, "operation")?.map(str::to_owned),
-                resource: optional_text(resource, "resource")?.map(str::to_owned),
-                pattern: optional_text(pattern, "pattern")?.map(str::to_owned),
-                name: optional_text(name, "name")?.map(str::to_owned),
-            }
-        };
+        let filter = unsafe { filter(principal, permission, operation, resource, pattern, name)? };
         let this = flymq_client::get(client)?;
         let gone = this.host.wait(this.client.remove_acls(filter))?;
         put(removed, gone.len());
@@ -181,20 +201,29 @@ pub unsafe extern "C" fn flymq_client_remove_acls(
     })
 }
 
-/// All rules, a row each: principal, permission, operation, resource, pattern, name.
+/// The rules that agree with each word given, NULL agreeing with all, a row each: principal, permission,
+/// operation, resource, pattern, name.
 ///
 /// The caller frees the table with flymq_table_free().
 ///
 /// Errors: NOT_AUTHORIZED without admin on the cluster; TIMEOUT, CLOSED, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
-pub extern "C" fn flymq_client_list_acls(
+pub unsafe extern "C" fn flymq_client_list_acls(
     client: Option<&flymq_client>,
+    principal: *const c_char,
+    permission: *const c_char,
+    operation: *const c_char,
+    resource: *const c_char,
+    pattern: *const c_char,
+    name: *const c_char,
     table: Option<&mut MaybeUninit<*mut flymq_table>>,
     error: Option<&mut MaybeUninit<*mut flymq_error>>,
 ) -> i32 {
     boundary::make(table, error, || {
+        // SAFETY: as the header demands.
+        let filter = unsafe { filter(principal, permission, operation, resource, pattern, name)? };
         let this = flymq_client::get(client)?;
-        let acls = this.host.wait(this.client.acls(AclFilter::default()))?;
+        let acls = this.host.wait(this.client.acls(filter))?;
         let rows = acls.into_iter().map(|a| {
             [a.principal, a.permission, a.operation, a.resource, a.pattern, a.name].map(Into::into)
         });

@@ -32,17 +32,39 @@ unsafe fn pairs(
     Ok(names.into_iter().zip(values).collect())
 }
 
-/// Creates a topic with so many partitions. `names` and `values` are `count` options of the topic, such
-/// as retention_ms; with a count of 0 they may be NULL. With `if_not_exists`, a topic that is there is no
-/// error. `created` gets whether it is new, and may be NULL.
+/// Creates a topic with so many partitions, and the broker's defaults for all else.
 ///
-/// Errors: TOPIC_EXISTS, NOT_AUTHORIZED, INVALID_REQUEST for a name, a number or an option that the
-/// broker does not take; TIMEOUT, CLOSED, INVALID_ARGUMENT.
+/// Errors: TOPIC_EXISTS, NOT_AUTHORIZED, INVALID_REQUEST for a name or a number that the broker does not
+/// take; TIMEOUT, CLOSED, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flymq_client_create_topic(
     client: Option<&flymq_client>,
     topic: *const c_char,
     partitions: u32,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        let this = flymq_client::get(client)?;
+        let wanted = NewTopic::new(topic).partitions(partitions);
+        this.host.wait(this.client.create_topic(wanted)).map(drop)
+    })
+}
+
+/// As flymq_client_create_topic(), with more to say. `replication` is how many brokers of a cluster keep
+/// each record, 0 for its default. `names` and `values` are `count` options of the topic, such as
+/// retention_ms, borrowed for the call; with a count of 0 they may be NULL. With `if_not_exists`, a topic
+/// that is there is no error. `created` gets whether it is new, and may be NULL.
+///
+/// Errors: as flymq_client_create_topic(); INVALID_REQUEST also for an option that the broker does not
+/// take.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_create_topic_with(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    partitions: u32,
+    replication: u16,
     names: *const *const c_char,
     values: *const *const c_char,
     count: usize,
@@ -53,7 +75,7 @@ pub unsafe extern "C" fn flymq_client_create_topic(
     boundary::call(error, || {
         // SAFETY: as the header demands.
         let (topic, options) = unsafe { (text(topic, "topic")?, pairs(names, values, count)?) };
-        let mut wanted = NewTopic::new(topic).partitions(partitions);
+        let mut wanted = NewTopic::new(topic).partitions(partitions).replication(replication);
         for (name, value) in options {
             wanted = wanted.config(name, value);
         }
@@ -123,6 +145,25 @@ pub unsafe extern "C" fn flymq_client_describe_topic(
         let rows = found.partitions.into_iter();
         let rows = rows.map(|p| [p.partition.into(), p.earliest.into(), p.latest.into()]);
         Ok(flymq_table::new(&["partition", "earliest", "latest"], rows))
+    })
+}
+
+/// How many partitions a topic has. The answer of some time ago may do.
+///
+/// Errors: UNKNOWN_TOPIC, TIMEOUT, CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_partition_count(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    partitions: Option<&mut MaybeUninit<u32>>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        let this = flymq_client::get(client)?;
+        put(partitions, this.host.wait(this.client.partition_count(topic))?);
+        Ok(())
     })
 }
 

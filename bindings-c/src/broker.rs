@@ -10,7 +10,7 @@ use ::flymq_broker::{
     AuthConfig, Broker, ClientAuth, Config, Durability, InitialUser, Pem, ProtocolError, TlsConfig,
     TlsVersion,
 };
-use flymq_core::{Error, ErrorCode, OptionInfo, Password, Result};
+use flymq_core::{Error, ErrorCode, OptionInfo, Password, Result, options};
 use tempfile::TempDir;
 
 use crate::boundary::{self, given, invalid};
@@ -114,7 +114,7 @@ impl Options {
                 };
                 Self { min_version, ..self }
             }
-            _ => return Err(invalid(format!("there is no option {name:?}"))),
+            _ => return Err(options::unknown(OPTIONS.iter(), "broker", name)),
         })
     }
 

@@ -3,9 +3,11 @@
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flymq_core::{
-    Client, Config, EndpointMetrics, FetchOptions, Isolation, Record, RecordMetadata, Result,
+    Client, Config, Encryption, EndpointMetrics, FetchOptions, Isolation, Record, RecordMetadata,
+    Result,
 };
 
 use crate::boundary::{self, given, invalid, put};
@@ -15,7 +17,7 @@ use crate::handle::{Handle, open};
 use crate::host::{Host, in_time, patience};
 use crate::message::flymq_batch;
 use crate::record::{content, flymq_record, record};
-use crate::table::flymq_table;
+use crate::table::{Cell, flymq_table};
 use crate::text::{optional_text, text};
 
 /// Threads that serve a client's connections.
@@ -85,6 +87,10 @@ pub unsafe extern "C" fn flymq_client_connect(
         let builder = apply(config, Kind::Client, Client::builder(&addresses), |builder, n, v| {
             Ok(builder.set(n, v))
         })?;
+        let builder = match config.and_then(flymq_config::keyring) {
+            Some(keys) => builder.encryption(Encryption::new(keys)),
+            None => builder,
+        };
         let host = Host::new(THREADS)?;
         let client = host.wait(builder.or_environment().connect())?;
         Ok(flymq_client(Handle::new("client", Connected { client, host })))
@@ -135,6 +141,28 @@ pub unsafe extern "C" fn flymq_client_produce(
     })
 }
 
+/// As flymq_client_produce(), for a key and a value that are strings; each may be NULL.
+///
+/// Errors: as flymq_client_produce().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_client_produce_text(
+    client: Option<&flymq_client>,
+    topic: *const c_char,
+    key: *const c_char,
+    value: *const c_char,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands; a string has as many bytes as come before its NUL.
+        let (topic, record) = unsafe {
+            let len = |text: *const c_char| if text.is_null() { 0 } else { libc::strlen(text) };
+            let record = record(key.cast(), len(key), value.cast(), len(value))?;
+            (text(topic, "topic")?, record)
+        };
+        produce(client, topic, record).map(drop)
+    })
+}
+
 /// As flymq_client_produce(), for a record that may have headers, a partition and a timestamp.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flymq_client_produce_record(
@@ -178,8 +206,8 @@ pub unsafe extern "C" fn flymq_client_consume(
 }
 
 /// Reads records of a partition from an offset on: at most `max_records`, 0 for 10,000, and roughly
-/// `max_bytes`, 0 for 1 MiB. If there are none it waits for them, up to `max_wait_ms`, and gives NULL
-/// then. `isolation` is a flymq_isolation. Read on behind the last message's offset; offsets may have
+/// `max_bytes`, 0 for 1 MiB. Until there are `min_bytes` of them, 0 for any, it waits up to `max_wait_ms`,
+/// and gives NULL if there are none then. `isolation` is a flymq_isolation. Read on behind the last message's offset; offsets may have
 /// gaps.
 ///
 /// The caller frees the batch with flymq_batch_free().
@@ -192,6 +220,7 @@ pub unsafe extern "C" fn flymq_client_fetch(
     partition: u32,
     offset: u64,
     max_records: usize,
+    min_bytes: u32,
     max_bytes: u32,
     max_wait_ms: i64,
     isolation: i32,
@@ -204,10 +233,10 @@ pub unsafe extern "C" fn flymq_client_fetch(
         let defaults = FetchOptions::default();
         let options = FetchOptions {
             max_wait: patience(max_wait_ms),
+            min_bytes: min_bytes.max(defaults.min_bytes),
             max_bytes: if max_bytes == 0 { defaults.max_bytes } else { max_bytes },
             max_records: if max_records == 0 { defaults.max_records } else { max_records },
             isolation: self::isolation(isolation)?,
-            ..defaults
         };
         let this = flymq_client::get(client)?;
         let found = this.host.wait(this.client.fetch(topic, partition, offset, options))?;
@@ -252,8 +281,9 @@ pub extern "C" fn flymq_client_broker(
     })
 }
 
-/// What the client has counted up to now, a row each: name, value. Latencies are in microseconds;
-/// errors by code are named "errors.300", requests by operation "requests.PRODUCE".
+/// What the client has counted up to now, a row each: name, value. Latencies are in microseconds.
+/// Errors by code are named such as "errors.300"; of each operation there are requests, errors and
+/// latencies, named such as "PRODUCE.latency_p99".
 ///
 /// The caller frees the table with flymq_table_free().
 ///
@@ -266,7 +296,15 @@ pub extern "C" fn flymq_client_metrics(
 ) -> i32 {
     boundary::make(table, error, || {
         let metrics = flymq_client::get(client)?.client.metrics();
-        let mut rows = vec![
+        let latencies = |p50: Duration, p90: Duration, p99: Duration, p999: Duration| {
+            [
+                ("latency_p50", p50),
+                ("latency_p90", p90),
+                ("latency_p99", p99),
+                ("latency_p999", p999),
+            ]
+        };
+        let mut rows: Vec<[Cell; 2]> = vec![
             ["connections".into(), metrics.connections.into()],
             ["connections_opened".into(), metrics.connections_opened.into()],
             ["connections_failed".into(), metrics.connections_failed.into()],
@@ -285,17 +323,19 @@ pub extern "C" fn flymq_client_metrics(
             ["commits".into(), metrics.commits.into()],
             ["skipped_records".into(), metrics.skipped_records.into()],
             ["dead_letters".into(), metrics.dead_letters.into()],
-            ["latency_p50".into(), metrics.latency_p50.as_micros().into()],
-            ["latency_p90".into(), metrics.latency_p90.as_micros().into()],
-            ["latency_p99".into(), metrics.latency_p99.as_micros().into()],
-            ["latency_p999".into(), metrics.latency_p999.as_micros().into()],
         ];
+        let all = &metrics;
+        let all = latencies(all.latency_p50, all.latency_p90, all.latency_p99, all.latency_p999);
+        rows.extend(all.map(|(name, took)| [name.into(), took.as_micros().into()]));
         let errors = metrics.errors.iter();
         rows.extend(errors.map(|(code, count)| [format!("errors.{code}").into(), (*count).into()]));
-        let operations = metrics.operations.iter();
-        rows.extend(operations.map(|(operation, counted)| {
-            [format!("requests.{operation}").into(), counted.requests.into()]
-        }));
+        for (operation, of) in &metrics.operations {
+            let name = |what: &str| format!("{operation}.{what}").into();
+            rows.push([name("requests"), of.requests.into()]);
+            rows.push([name("errors"), of.errors.into()]);
+            let of = latencies(of.latency_p50, of.latency_p90, of.latency_p99, of.latency_p999);
+            rows.extend(of.map(|(what, took)| [name(what), took.as_micros().into()]));
+        }
         Ok(flymq_table::new(&["name", "value"], rows))
     })
 }

@@ -5,13 +5,14 @@ use std::mem::MaybeUninit;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use flymq_core::{
-    ClientBuilder, Config, ConsumerBuilder, OptionInfo, ProducerBuilder, Result,
-    TransactionalProducerBuilder,
+    ClientBuilder, Config, ConsumerBuilder, Keyring, OptionInfo, ProducerBuilder, Result,
+    TransactionalProducerBuilder, options,
 };
 
 use crate::boundary::{self, given, invalid, put};
 use crate::broker;
 use crate::error::flymq_error;
+use crate::keyring::flymq_keyring;
 use crate::text::{c_string, text};
 
 /// What a configuration is for: which options there are.
@@ -69,11 +70,17 @@ impl Kind {
 pub struct flymq_config {
     kind: Kind,
     pairs: Mutex<Vec<(String, String)>>,
+    keyring: Mutex<Option<Keyring>>,
 }
 
 impl flymq_config {
     fn pairs(&self) -> MutexGuard<'_, Vec<(String, String)>> {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys that a client shares, if it was given any.
+    pub fn keyring(&self) -> Option<Keyring> {
+        self.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -106,7 +113,7 @@ pub extern "C" fn flymq_config_new(
     boundary::make(config, error, || {
         let kind = Kind::from_c(kind)
             .ok_or_else(|| invalid(format!("there is no kind {kind} of configuration")))?;
-        Ok(flymq_config { kind, pairs: Mutex::default() })
+        Ok(flymq_config { kind, pairs: Mutex::default(), keyring: Mutex::default() })
     })
 }
 
@@ -129,9 +136,30 @@ pub unsafe extern "C" fn flymq_config_set(
         match config.kind {
             Kind::Client => drop(Config::default().set(name, value)?),
             kind if kind.options().iter().any(|option| option.name == name) => {}
-            _ => return Err(invalid(format!("there is no option {name:?}"))),
+            kind => return Err(options::unknown(kind.options().into_iter(), "config", name)),
         }
         config.pairs().push((name.to_owned(), value.to_owned()));
+        Ok(())
+    })
+}
+
+/// Has clients encrypt and decrypt with a keyring, in place of the options of that. The keyring is
+/// shared, not copied: clients notice what is changed of it later.
+///
+/// Errors: INVALID_ARGUMENT for a configuration of another kind than FLYMQ_CONFIG_CLIENT.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_config_set_keyring(
+    config: Option<&flymq_config>,
+    keyring: Option<&flymq_keyring>,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let config = given(config, "config")?;
+        let keys = given(keyring, "keyring")?.keys();
+        if config.kind != Kind::Client {
+            return Err(invalid(format!("keys are for a client, not for {:?}", config.kind)));
+        }
+        *config.keyring.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
         Ok(())
     })
 }

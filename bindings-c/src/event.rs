@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
-use flymq_core::{Error, Rebalance, RecordMetadata};
+use flymq_core::{DeliveryReport, Error, Rebalance};
 use tokio::sync::oneshot;
 
 use crate::boundary;
@@ -12,6 +12,7 @@ use crate::groups::slots_table;
 use crate::log::Line;
 use crate::message::flymq_batch;
 use crate::table::flymq_table;
+use crate::text::c_string;
 
 /// What an event tells.
 #[repr(i32)]
@@ -49,13 +50,22 @@ pub struct flymq_event {
     _done: Option<oneshot::Sender<()>>,
 }
 
+/// Small, since there is one for each record that was sent.
 enum Body {
-    Delivery(Arc<CString>, Result<RecordMetadata, Box<flymq_error>>),
+    /// A record of those.
+    Delivery(Arc<Delivered>, u32),
     Commit(Result<(), Box<flymq_error>>),
-    Records(flymq_batch),
-    Rebalance(flymq_event_kind, flymq_table),
+    Records(Box<flymq_batch>),
+    Rebalance(flymq_event_kind, Box<flymq_table>),
     Error(Box<flymq_error>),
-    Log(Line),
+    Log(Box<Line>),
+}
+
+/// What became of records of one batch.
+struct Delivered {
+    report: DeliveryReport,
+    topic: CString,
+    error: Option<flymq_error>,
 }
 
 fn boxed(error: Error) -> Box<flymq_error> {
@@ -67,12 +77,15 @@ impl flymq_event {
         Self { tag, body, _done: None }
     }
 
-    pub fn delivery(
-        tag: usize,
-        topic: Arc<CString>,
-        result: flymq_core::Result<RecordMetadata>,
-    ) -> Self {
-        Self::new(tag, Body::Delivery(topic, result.map_err(boxed)))
+    /// An event for each record of a report.
+    pub fn deliveries(report: DeliveryReport) -> impl Iterator<Item = Self> {
+        let topic = c_string(report.topic());
+        let error = report.error().cloned().map(flymq_error::new);
+        let delivered = Arc::new(Delivered { report, topic, error });
+        (0..delivered.report.count()).map(move |record| {
+            let tag = delivered.report.tag(record) as usize;
+            Self::new(tag, Body::Delivery(delivered.clone(), record as u32))
+        })
     }
 
     pub fn commit(tag: usize, result: flymq_core::Result<()>) -> Self {
@@ -80,7 +93,7 @@ impl flymq_event {
     }
 
     pub fn records(tag: usize, batch: flymq_batch) -> Self {
-        Self::new(tag, Body::Records(batch))
+        Self::new(tag, Body::Records(Box::new(batch)))
     }
 
     pub fn rebalance(tag: usize, rebalance: &Rebalance) -> Self {
@@ -89,7 +102,7 @@ impl flymq_event {
             Rebalance::Revoked(slots) => (FLYMQ_EVENT_REVOKED, slots),
             Rebalance::Lost(slots) => (FLYMQ_EVENT_LOST, slots),
         };
-        Self::new(tag, Body::Rebalance(kind, slots_table(slots)))
+        Self::new(tag, Body::Rebalance(kind, Box::new(slots_table(slots))))
     }
 
     pub fn failure(tag: usize, error: Error) -> Self {
@@ -97,7 +110,7 @@ impl flymq_event {
     }
 
     pub fn log(line: Line) -> Self {
-        Self::new(0, Body::Log(line))
+        Self::new(0, Body::Log(Box::new(line)))
     }
 
     /// Has `done` dropped with the event.
@@ -122,18 +135,17 @@ impl flymq_event {
 
     fn error(&self) -> Option<&flymq_error> {
         match &self.body {
-            Body::Delivery(_, Err(error)) | Body::Commit(Err(error)) | Body::Error(error) => {
-                Some(error)
-            }
+            Body::Delivery(delivered, _) => delivered.error.as_ref(),
+            Body::Commit(Err(error)) | Body::Error(error) => Some(error),
             _ => None,
         }
     }
 
-    fn stored(&self) -> Option<&RecordMetadata> {
-        match &self.body {
-            Body::Delivery(_, result) => result.as_ref().ok(),
-            _ => None,
-        }
+    /// Of a record that is stored: what it was reported with, where in the report, and its offset.
+    fn stored(&self) -> Option<(&DeliveryReport, usize, u64)> {
+        let Body::Delivery(delivered, record) = &self.body else { return None };
+        let record = *record as usize;
+        Some((&delivered.report, record, delivered.report.offset(record)?))
     }
 }
 
@@ -162,11 +174,11 @@ pub extern "C" fn flymq_event_error(event: Option<&flymq_event>) -> *const flymq
     boundary::get(std::ptr::null(), || event?.error().map(std::ptr::from_ref))
 }
 
-/// Of a delivery: the topic. NULL for other events.
+/// Of a delivery: the topic. It lives as long as the event; NULL for other events.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_topic(event: Option<&flymq_event>) -> *const c_char {
     boundary::get(std::ptr::null(), || match &event?.body {
-        Body::Delivery(topic, _) => Some(topic.as_ptr()),
+        Body::Delivery(delivered, _) => Some(delivered.topic.as_ptr()),
         _ => None,
     })
 }
@@ -174,27 +186,30 @@ pub extern "C" fn flymq_event_topic(event: Option<&flymq_event>) -> *const c_cha
 /// Of a delivery that succeeded: the partition. 0 for other events.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_partition(event: Option<&flymq_event>) -> u32 {
-    boundary::get(0, || Some(event?.stored()?.partition))
+    boundary::get(0, || Some(event?.stored()?.0.partition()))
 }
 
 /// Of a delivery that succeeded: where in the partition the record is. 0 for other events.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_offset(event: Option<&flymq_event>) -> u64 {
-    boundary::get(0, || Some(event?.stored()?.offset))
+    boundary::get(0, || Some(event?.stored()?.2))
 }
 
 /// Of a delivery that succeeded: the record's timestamp, in milliseconds since 1970. 0 for other
 /// events.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_timestamp(event: Option<&flymq_event>) -> i64 {
-    boundary::get(0, || Some(event?.stored()?.timestamp))
+    boundary::get(0, || {
+        let (report, record, _) = event?.stored()?;
+        Some(report.timestamp(record))
+    })
 }
 
 /// Of FLYMQ_EVENT_RECORDS: the records. It lives as long as the event; NULL for other events.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_batch(event: Option<&flymq_event>) -> *const flymq_batch {
     boundary::get(std::ptr::null(), || match &event?.body {
-        Body::Records(batch) => Some(std::ptr::from_ref(batch)),
+        Body::Records(batch) => Some(std::ptr::from_ref(&**batch)),
         _ => None,
     })
 }
@@ -204,7 +219,7 @@ pub extern "C" fn flymq_event_batch(event: Option<&flymq_event>) -> *const flymq
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_partitions(event: Option<&flymq_event>) -> *const flymq_table {
     boundary::get(std::ptr::null(), || match &event?.body {
-        Body::Rebalance(_, partitions) => Some(std::ptr::from_ref(partitions)),
+        Body::Rebalance(_, partitions) => Some(std::ptr::from_ref(&**partitions)),
         _ => None,
     })
 }

@@ -3,13 +3,14 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`client`] | `flymq_client`; its calls about topics are in [`admin`], about groups in [`groups`], about users in [`access`] |
-//! | [`producer`] | `flymq_producer`; [`lanes`] brings its deliveries to the queue |
+//! | [`producer`] | `flymq_producer` |
 //! | [`consumer`] | `flymq_consumer`; its places and commits are in [`offsets`]; [`feed`] brings its records to the queue |
 //! | [`transaction`] | `flymq_transactional_producer`, `flymq_transaction` |
 //! | [`queue`], [`event`] | `flymq_queue`: events, polled ([`bell`] is its descriptor) or called back ([`callback`]) |
 //! | [`record`], [`message`] | `flymq_record` to send; `flymq_batch` and `flymq_message` that were read |
 //! | [`table`], [`partitions`] | `flymq_table`: answers with rows; `flymq_partitions`: places in partitions |
 //! | [`config`] | `flymq_config`: options by name |
+//! | [`keyring`] | `flymq_keyring`: keys that clients share |
 //! | [`broker`] | `flymq_broker` inside the process |
 //! | [`error`], [`codes`] | `flymq_error`, and the table of codes |
 //! | [`log`], [`version`] | the log as events; the version |
@@ -41,7 +42,7 @@ mod feed;
 mod groups;
 mod handle;
 mod host;
-mod lanes;
+mod keyring;
 mod log;
 mod message;
 mod offsets;

@@ -76,7 +76,7 @@ pub extern "C" fn flymq_batch_free(batch: Option<Box<flymq_batch>>) {
     boundary::free(batch);
 }
 
-/// The topic. NULL for NULL.
+/// The topic. It lives as long as the batch; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_topic(message: Option<&flymq_message>) -> *const c_char {
     boundary::get(std::ptr::null(), || Some(message?.topic.as_ptr()))
@@ -100,8 +100,8 @@ pub extern "C" fn flymq_message_timestamp(message: Option<&flymq_message>) -> i6
     boundary::get(0, || Some(message?.message.timestamp))
 }
 
-/// The key, which is not copied and does not end with a NUL; `len` gets its length. NULL and 0 for a
-/// message without a key, and for NULL.
+/// The key, which does not end with a NUL; `len` gets its length. It is not copied, and lives as long as
+/// the batch. NULL and 0 for a message without a key, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_key(
     message: Option<&flymq_message>,
@@ -112,8 +112,8 @@ pub extern "C" fn flymq_message_key(
     })
 }
 
-/// The value, which is not copied and does not end with a NUL; `len` gets its length. NULL and 0 for
-/// a message without a value, which marks its key as deleted, and for NULL.
+/// The value, which does not end with a NUL; `len` gets its length. It is not copied, and lives as long
+/// as the batch. NULL and 0 for a message without a value, which marks its key as deleted, and for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_value(
     message: Option<&flymq_message>,

@@ -182,14 +182,37 @@ pub extern "C" fn flymq_consumer_commit_async(
     error: Option<&mut MaybeUninit<*mut flymq_error>>,
 ) -> i32 {
     boundary::call(error, || {
-        let this = flymq_consumer::get(consumer)?;
-        let commit = this.with(|consumer| Ok(consumer.commit_async()))?;
-        if let Some(queue) = &this.queue {
-            let answer = Answer { queue: queue.clone(), tag: tag as usize, told: false };
-            this.client.host.spawn(async move { answer.tell(commit.await) });
-        }
-        Ok(())
+        commit_async(&*flymq_consumer::get(consumer)?, tag, Consumer::commit_async)
     })
+}
+
+/// As flymq_consumer_commit_offsets(), without waiting, as flymq_consumer_commit_async().
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_consumer_commit_offsets_async(
+    consumer: Option<&flymq_consumer>,
+    offsets: Option<&flymq_partitions>,
+    tag: *mut c_void,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let offsets = given(offsets, "offsets")?.processed()?;
+        let this = flymq_consumer::get(consumer)?;
+        commit_async(&this, tag, |consumer| consumer.commit_offsets_async(offsets))
+    })
+}
+
+/// Has the event of a commit queued once it is stored.
+fn commit_async(
+    this: &Reading,
+    tag: *mut c_void,
+    begin: impl FnOnce(&Consumer) -> Commit,
+) -> Result<()> {
+    let commit = this.with(|consumer| Ok(begin(consumer)))?;
+    if let Some(queue) = &this.queue {
+        let answer = Answer { queue: queue.clone(), tag: tag as usize, told: false };
+        this.client.host.spawn(async move { answer.tell(commit.await) });
+    }
+    Ok(())
 }
 
 /// The event of a commit, which comes also when the client's threads end before.

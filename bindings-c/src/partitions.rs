@@ -92,6 +92,8 @@ impl flymq_partitions {
 }
 
 /// Makes an empty list. The caller frees it with flymq_partitions_free().
+///
+/// Errors: INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_partitions_new(
     partitions: Option<&mut MaybeUninit<*mut flymq_partitions>>,

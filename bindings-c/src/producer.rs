@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use flymq_core::{ErrorCode, Producer, Record, Result};
+use flymq_core::{Delivery, DeliveryListener, ErrorCode, Producer, Record, Result};
 
 use crate::boundary::{self, given};
 use crate::client::{Connected, flymq_client};
@@ -12,8 +12,7 @@ use crate::config::{Kind, apply, flymq_config};
 use crate::error::flymq_error;
 use crate::handle::{Handle, open};
 use crate::host::{in_time, patience};
-use crate::lanes::Lanes;
-use crate::queue::flymq_queue;
+use crate::queue::{Queue, flymq_queue};
 use crate::record::{content, flymq_record, record};
 use crate::text::text;
 
@@ -27,7 +26,8 @@ pub struct flymq_producer(Handle<Sending>);
 /// A producer of the core. It is dropped before its client.
 struct Sending {
     producer: Producer,
-    lanes: Option<Lanes>,
+    /// The queue for what becomes of records, and the same as who is told of that.
+    reports: Option<(Arc<Queue>, Arc<dyn DeliveryListener>)>,
     client: Arc<Connected>,
 }
 
@@ -62,40 +62,57 @@ pub extern "C" fn flymq_producer_new(
         let builder = client.client.producer();
         let builder = apply(config, Kind::Producer, builder, |builder, n, v| builder.set(n, v))?;
         let producer = client.host.wait(async { builder.build() })?;
-        let lanes = queue.map(Lanes::new);
-        Ok(flymq_producer(Handle::new("producer", Sending { producer, lanes, client })))
+        let reports = queue.map(|queue| (queue.clone(), queue as Arc<dyn DeliveryListener>));
+        let sending = Sending { producer, reports, client };
+        Ok(flymq_producer(Handle::new("producer", sending)))
     })
 }
 
+/// Takes a record in, and has its event queued: at once where nothing has to be waited for, and as
+/// `otherwise` does if not.
 fn send(
     producer: Option<&flymq_producer>,
     topic: &str,
     record: Record,
     tag: *mut c_void,
-    waits: bool,
+    otherwise: impl FnOnce(&Sending, &str, Record) -> Result<Delivery>,
 ) -> Result<()> {
     let this = open(producer.map(|producer| &producer.0), "producer")?;
-    let tag = tag as usize;
-    let delivery = this.client.host.wait(async {
-        if let Some(lanes) = &this.lanes {
-            lanes.queue().admit().await?;
+    let tag = tag as u64;
+    let Some((queue, listener)) = &this.reports else {
+        return match this.producer.send_now(topic, record) {
+            Ok(taken) => taken.map(drop),
+            Err(record) => otherwise(&this, topic, record).map(drop),
+        };
+    };
+    if queue.is_full() {
+        this.client.host.wait(queue.admit())?;
+    }
+    match this.producer.post_now(topic, record, listener, tag) {
+        Ok(taken) => taken,
+        Err(record) => {
+            otherwise(&this, topic, record)?.report_to(listener, tag);
+            Ok(())
         }
-        if waits {
-            return this.producer.send(topic, record).await;
-        }
-        match this.producer.try_send(topic, record.clone()) {
-            // The topic's partitions are not known yet.
+    }
+}
+
+impl Sending {
+    /// Waits for what keeps a record from being taken in.
+    fn send_later(&self, topic: &str, record: Record) -> Result<Delivery> {
+        self.client.host.wait(self.producer.send(topic, record))
+    }
+
+    /// Takes a record in if there is room, and waits only to learn the topic's partitions.
+    fn try_send(&self, topic: &str, record: Record) -> Result<Delivery> {
+        match self.producer.try_send(topic, record.clone()) {
             Err(error) if error.code() == Some(ErrorCode::InvalidArgument) => {
-                this.producer.prepare(topic).await?;
-                this.producer.try_send(topic, record)
+                self.client.host.wait(self.producer.prepare(topic))?;
+                self.producer.try_send(topic, record)
             }
             result => result,
         }
-    })?;
-    if let Some(lanes) = &this.lanes {
-        lanes.track(&this.client.host, topic, delivery, tag);
     }
-    Ok(())
 }
 
 /// Takes a record with a key and a value in, both copied, and returns as soon as there is room for it:
@@ -119,7 +136,7 @@ pub unsafe extern "C" fn flymq_producer_send(
         // SAFETY: as the header demands.
         let (topic, record) =
             unsafe { (text(topic, "topic")?, record(key, key_len, value, value_len)?) };
-        send(producer, topic, record, tag, true)
+        send(producer, topic, record, tag, Sending::send_later)
     })
 }
 
@@ -141,7 +158,7 @@ pub unsafe extern "C" fn flymq_producer_try_send(
         // SAFETY: as the header demands.
         let (topic, record) =
             unsafe { (text(topic, "topic")?, record(key, key_len, value, value_len)?) };
-        send(producer, topic, record, tag, false)
+        send(producer, topic, record, tag, Sending::try_send)
     })
 }
 
@@ -157,7 +174,40 @@ pub unsafe extern "C" fn flymq_producer_send_record(
     boundary::call(error, || {
         // SAFETY: as the header demands.
         let topic = unsafe { text(topic, "topic")? };
-        send(producer, topic, content(record)?, tag, true)
+        send(producer, topic, content(record)?, tag, Sending::send_later)
+    })
+}
+
+/// As flymq_producer_try_send(), for a record that may have headers, a partition and a timestamp.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_producer_try_send_record(
+    producer: Option<&flymq_producer>,
+    topic: *const c_char,
+    record: Option<&flymq_record>,
+    tag: *mut c_void,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        send(producer, topic, content(record)?, tag, Sending::try_send)
+    })
+}
+
+/// Learns a topic's partitions, so that not even the first flymq_producer_try_send() waits for that.
+///
+/// Errors: UNKNOWN_TOPIC, TIMEOUT, CLOSED, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flymq_producer_prepare(
+    producer: Option<&flymq_producer>,
+    topic: *const c_char,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        // SAFETY: as the header demands.
+        let topic = unsafe { text(topic, "topic")? };
+        let this = open(producer.map(|producer| &producer.0), "producer")?;
+        this.client.host.wait(this.producer.prepare(topic))
     })
 }
 

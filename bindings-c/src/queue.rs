@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use flymq_core::{Error, ErrorCode, Result};
+use flymq_core::{DeliveryListener, DeliveryReport, Error, ErrorCode, Result};
 use tokio::sync::Notify;
 
 use crate::bell::Bell;
@@ -122,10 +122,15 @@ impl Queue {
         std::mem::take(&mut self.state().dropped)
     }
 
+    /// Whether producers have to ask whether the queue may take more.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Acquire)
+    }
+
     /// Waits until the queue may take more events: for the thread that serves it, but not for an
     /// application that has to poll by itself.
     pub async fn admit(&self) -> Result<()> {
-        while self.full.load(Acquire) {
+        while self.is_full() {
             let emptied = self.emptied.notified();
             {
                 let state = self.state();
@@ -190,6 +195,12 @@ impl Queue {
     }
 }
 
+impl DeliveryListener for Queue {
+    fn decided(&self, report: DeliveryReport) {
+        self.push(flymq_event::deliveries(report));
+    }
+}
+
 fn is_current(thread: &JoinHandle<()>) -> bool {
     thread.thread().id() == thread::current().id()
 }
@@ -206,6 +217,8 @@ impl Drop for flymq_queue {
 ///
 /// The caller frees it with flymq_queue_free(). Producers and consumers made with it may outlive it:
 /// what they have to tell is lost then.
+///
+/// Errors: INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_queue_new(
     queue: Option<&mut MaybeUninit<*mut flymq_queue>>,
@@ -274,6 +287,8 @@ pub extern "C" fn flymq_events_free(events: Option<Box<flymq_events>>) {
 }
 
 /// Has one flymq_poll() that waits, or else the next one, return without events.
+///
+/// Errors: CLOSED, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_wake(
     queue: Option<&flymq_queue>,
@@ -361,6 +376,8 @@ pub extern "C" fn flymq_queue_serve(
 /// Closes a queue: events that wait are forgotten, a flymq_poll() that waits returns CLOSED, and a
 /// thread that serves the queue ends, which is waited for unless this is that thread. Harmless when
 /// closed.
+///
+/// Errors: INVALID_ARGUMENT for NULL; CLOSED in a child of fork().
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_queue_close(
     queue: Option<&flymq_queue>,

@@ -67,6 +67,8 @@ pub unsafe extern "C" fn flymq_record_new(
 /// was read encrypted (option decrypt=false) is sent on as it is.
 ///
 /// The caller frees it with flymq_record_free().
+///
+/// Errors: INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_record_from_message(
     message: Option<&flymq_message>,
@@ -100,6 +102,8 @@ pub unsafe extern "C" fn flymq_record_add_header(
 }
 
 /// Sends the record to this partition, whatever its key.
+///
+/// Errors: INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_record_set_partition(
     record: Option<&mut flymq_record>,
@@ -114,6 +118,8 @@ pub extern "C" fn flymq_record_set_partition(
 }
 
 /// Says when it happened, in milliseconds since 1970. Otherwise that is when it is sent.
+///
+/// Errors: INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_record_set_timestamp(
     record: Option<&mut flymq_record>,

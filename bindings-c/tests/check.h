@@ -78,7 +78,7 @@ static inline void end(World world) {
 }
 
 static inline void create(World world, const char *topic, uint32_t partitions) {
-    OK(flymq_client_create_topic(world.client, topic, partitions, NULL, NULL, 0, false, NULL, &error));
+    OK(flymq_client_create_topic(world.client, topic, partitions, &error));
 }
 
 /* Whether a view of a message holds this text. */

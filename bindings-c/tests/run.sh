@@ -60,6 +60,7 @@ if has g++; then
     check "flymq.hpp is C++17" cxx_header c++17
     check "flymq.hpp is C++20" cxx_header c++20
 fi
+check "each comment of flymq.h says what there is to know" python3 "$here/comments.py" "$stage/include/flymq.h"
 check "abi.txt is in force" bash -c "python3 $here/abi.py $stage/include/flymq.h | diff -u $here/abi.txt -"
 
 only_ours() {
@@ -69,9 +70,13 @@ all_of_the_header() {
     diff <(nm -D --defined-only "$stage/lib/libflymq.so" | awk '{print $3}' | sort) \
         <(sed -n 's/^[a-z].* [*(]*\(flymq_[a-z_]*\)(.*/\1/p' "$here/abi.txt" | sort)
 }
+only_ours_static() {
+    ! nm -g --defined-only "$stage/lib/libflymq.a" | awk 'NF == 3 {print $3}' | grep -v '^flymq_'
+}
 soname() { readelf -d "$stage/lib/libflymq.so" | grep -F 'soname: [libflymq.so.0]'; }
 check "only flymq_* is exported" only_ours
 check "the header declares what is exported" all_of_the_header
+check "nothing else is global in libflymq.a" only_ours_static
 check "the soname" soname
 
 outside_pkg_config() {
@@ -81,6 +86,10 @@ outside_static() {
     gcc "${strict[@]}" "$here/outside/outside.c" -o "$out/outside-static" $(pkg-config --cflags --libs flymq-static) &&
         ! readelf -d "$out/outside-static" | grep -F libflymq && "$out/outside-static"
 }
+outside_own_zstd() {
+    gcc "${strict[@]}" "$here/outside/own_zstd.c" -o "$out/own-zstd" $(pkg-config --cflags --libs flymq-static) &&
+        limited "$out/own-zstd"
+}
 outside_cmake() {
     cmake -S "$here/outside" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$stage" && cmake --build "$out/cmake" &&
         "$out/cmake/outside-shared" && "$out/cmake/outside-static"
@@ -88,6 +97,7 @@ outside_cmake() {
 if has pkg-config; then
     check "a program outside, by pkg-config" outside_pkg_config
     check "a program outside, linked statically" outside_static
+    check "a program with a zstd of its own, linked statically" outside_own_zstd
 else
     skip "pkg-config" "there is no pkg-config"
 fi
@@ -124,6 +134,33 @@ if has openssl; then
     check "security" sanitized security "$out/certificates"
 else
     skip "security" "there is no openssl to make certificates"
+fi
+
+# Records that Python writes are read here, and the other way round.
+
+exchanged() {
+    gcc -std=c11 -D_GNU_SOURCE "${strict[@]}" -I"$here" "$here/exchange.c" -o "$out/exchange" "${flags[@]}" || return
+    local -A program=([c]="$out/exchange" [python]="$python $root/conformance/exchange/exchange.py")
+    local records=$root/conformance/exchange/records.txt address writer reader failed=0
+    export FLYMQ_ENCRYPTION_KEY=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
+    coproc BROKER { limited "$out/exchange" broker; }
+    local stdin=${BROKER[1]} process=$BROKER_PID
+    read -r address <&"${BROKER[0]}"
+    for writer in c python; do
+        for reader in c python; do
+            echo "$writer to $reader"
+            limited ${program[$writer]} write "$address" "$writer-$reader" <"$records" &&
+                limited ${program[$reader]} read "$address" "$writer-$reader" | diff "$records" - || failed=1
+        done
+    done
+    exec {stdin}>&-
+    wait "$process" && [ "$failed" = 0 ]
+}
+python=${FLYMQ_PYTHON:-$root/.venv/bin/python}
+if "$python" -c 'import flymq' 2>/dev/null; then
+    check "records cross between C and Python" in_a_shell exchanged
+else
+    skip "records between C and Python" "the flymq package is not in .venv: 'make test-python' puts it there"
 fi
 
 # ThreadSanitizer sees the program's side alone: the library is not built for it, and what it does among its own

@@ -34,8 +34,13 @@ static void configuration(void) {
     CHECK(none == NULL);
     CHECK(flymq_config_option_count(99) == 0);
 
-    flymq_config *options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
     flymq_error *error;
+    flymq_config *options = config(FLYMQ_CONFIG_PRODUCER, NULL, NULL);
+    CHECK(flymq_config_set(options, "linger", "5", &error) == FLYMQ_ERROR_INVALID_ARGUMENT);
+    CHECK(strstr(flymq_error_message(error), "is it linger_ms?") != NULL);
+    flymq_error_free(error);
+    flymq_config_free(options);
+    options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
     CHECK(flymq_config_set(options, "connect_timeout_ms", "soon", &error) ==
           FLYMQ_ERROR_INVALID_ARGUMENT);
     CHECK(strstr(flymq_error_message(error), "takes milliseconds") != NULL);
@@ -110,7 +115,7 @@ static void whole_records(World world) {
     flymq_record_free(record);
     CHECK(partition == 2 && offset == 0);
     flymq_batch *batch;
-    OK(flymq_client_fetch(world.client, "whole", 2, 0, 0, 0, DEADLINE_MS, FLYMQ_READ_COMMITTED,
+    OK(flymq_client_fetch(world.client, "whole", 2, 0, 0, 0, 0, DEADLINE_MS, FLYMQ_READ_COMMITTED,
                           &batch, &error));
     CHECK(flymq_batch_count(batch) == 2);
     const flymq_message *message = flymq_batch_message(batch, 1);
@@ -132,21 +137,37 @@ static void whole_records(World world) {
     OK(flymq_client_consume(world.client, "orders", partition, offset, &batch, &error));
     CHECK(flymq_message_header_count(flymq_batch_message(batch, 0)) == 2);
     flymq_batch_free(batch);
-    OK(flymq_client_fetch(world.client, "whole", 0, 0, 0, 0, 0, FLYMQ_READ_COMMITTED, &batch, &error));
+    OK(flymq_client_fetch(world.client, "whole", 0, 0, 0, 0, 0, 0, FLYMQ_READ_COMMITTED, &batch, &error));
     CHECK(batch == NULL);
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
-          flymq_client_fetch(world.client, "whole", 0, 0, 0, 0, 0, 9, &batch, &error));
+          flymq_client_fetch(world.client, "whole", 0, 0, 0, 0, 0, 0, 9, &batch, &error));
+}
+
+static void strings(World world) {
+    create(world, "strings", 1);
+    OK(flymq_client_produce_text(world.client, "strings", "en", "hello", &error));
+    OK(flymq_client_produce_text(world.client, "strings", "en", NULL, &error));
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_client_produce_text(world.client, NULL, "k", "v", &error));
+    flymq_batch *batch;
+    OK(flymq_client_fetch(world.client, "strings", 0, 0, 0, 0, 0, DEADLINE_MS, FLYMQ_READ_COMMITTED,
+                          &batch, &error));
+    CHECK(flymq_batch_count(batch) == 2 && has_value(flymq_batch_message(batch, 0), "hello"));
+    size_t len;
+    const void *key = flymq_message_key(flymq_batch_message(batch, 0), &len);
+    CHECK(holds(key, len, "en"));
+    CHECK(flymq_message_value(flymq_batch_message(batch, 1), &len) == NULL);
+    flymq_batch_free(batch);
 }
 
 static void topics(World world) {
     bool created;
     const char *names[] = {"retention_ms"}, *values[] = {"60000"};
-    OK(flymq_client_create_topic(world.client, "t", 2, names, values, 1, true, &created, &error));
+    OK(flymq_client_create_topic_with(world.client, "t", 2, 0, names, values, 1, true, &created, &error));
     CHECK(created);
-    OK(flymq_client_create_topic(world.client, "t", 2, NULL, NULL, 0, true, &created, &error));
+    OK(flymq_client_create_topic_with(world.client, "t", 2, 0, NULL, NULL, 0, true, &created, &error));
     CHECK(!created);
     FAILS(FLYMQ_ERROR_TOPIC_EXISTS,
-          flymq_client_create_topic(world.client, "t", 2, NULL, NULL, 0, false, NULL, &error));
+          flymq_client_create_topic(world.client, "t", 2, &error));
     OK(flymq_client_add_partitions(world.client, "t", 3, &error));
     flymq_table *table;
     OK(flymq_client_describe_topic(world.client, "t", &table, &error));
@@ -210,8 +231,14 @@ static void about_the_broker(World world) {
     OK(flymq_client_brokers(world.client, &table, &error));
     CHECK(flymq_table_rows(table) == 1 && number(table, 0, "port") > 0);
     flymq_table_free(table);
+    uint32_t partitions = 0;
+    OK(flymq_client_partition_count(world.client, "whole", &partitions, &error));
+    CHECK(partitions == 3);
+    FAILS(FLYMQ_ERROR_UNKNOWN_TOPIC,
+          flymq_client_partition_count(world.client, "nowhere", &partitions, &error));
     OK(flymq_client_metrics(world.client, &table, &error));
-    CHECK(named(table, "connections") >= 1 && named(table, "requests.PING") >= 1);
+    CHECK(named(table, "connections") >= 1 && named(table, "PING.requests") >= 1);
+    CHECK(named(table, "PING.errors") == 0 && named(table, "PING.latency_p99") > 0);
     CHECK(named(table, "sent_records") >= 4 && named(table, "latency_p50") > 0);
     char unknown_topic[32];
     snprintf(unknown_topic, sizeof unknown_topic, "errors.%d", FLYMQ_ERROR_UNKNOWN_TOPIC);
@@ -237,9 +264,9 @@ static void hostile_arguments(World world) {
           flymq_client_consume(world.client, "orders", UINT32_MAX, 0, &batch, &error));
     const char *one[] = {"x"};
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
-          flymq_client_create_topic(world.client, "x", 1, one, one, SIZE_MAX, false, NULL, &error));
+          flymq_client_create_topic_with(world.client, "x", 1, 0, one, one, SIZE_MAX, false, NULL, &error));
     FAILS(FLYMQ_ERROR_INVALID_PARTITIONS,
-          flymq_client_create_topic(world.client, "x", UINT32_MAX, NULL, NULL, 0, false, NULL, &error));
+          flymq_client_create_topic(world.client, "x", UINT32_MAX, &error));
     char *large = malloc(40u << 20);
     memset(large, 'x', 40u << 20);
     FAILS(FLYMQ_ERROR_RECORD_TOO_LARGE,
@@ -284,6 +311,7 @@ int main(void) {
     World w = world();
     produce_and_read(w);
     whole_records(w);
+    strings(w);
     topics(w);
     errors(w);
     hostile_arguments(w);

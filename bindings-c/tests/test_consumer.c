@@ -137,6 +137,11 @@ static void in_a_group(World world) {
     flymq_events_free(events);
 
     places = place("shared", 0, FLYMQ_START_OFFSET, 0);
+    OK(flymq_consumer_commit_offsets_async(member, places, &places, &error));
+    OK(flymq_poll(queue, 10, DEADLINE_MS, &events, &error));
+    CHECK(flymq_event_code(flymq_events_get(events, 0)) == FLYMQ_OK);
+    CHECK(flymq_event_tag(flymq_events_get(events, 0)) == &places);
+    flymq_events_free(events);
     OK(flymq_consumer_commit_offsets(member, places, &error));
     OK(flymq_consumer_committed(member, places, &table, &error));
     CHECK(number(table, 0, "offset") == 0);

@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
     while (fscanf(file, "%2047s %u %u", hex, &partitions, &expected) == 3) {
         char topic[32];
         snprintf(topic, sizeof topic, "topic-%u", partitions);
-        OK(flymq_client_create_topic(w.client, topic, partitions, NULL, NULL, 0, true, NULL, &error));
+        OK(flymq_client_create_topic_with(w.client, topic, partitions, 0, NULL, NULL, 0, true, NULL, &error));
         unsigned char key[1024];
         size_t len = strcmp(hex, "-") == 0 ? 0 : strlen(hex) / 2;
         for (size_t i = 0; i < len; i++) {

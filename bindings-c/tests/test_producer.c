@@ -197,7 +197,12 @@ static void a_full_buffer_is_said_or_waited_for(World world) {
     OK(flymq_producer_new(world.client, options, NULL, &producer, &error));
     flymq_config_free(options);
     static char value[30000];
-    OK(flymq_producer_try_send(producer, "full", NULL, 0, value, sizeof value, NULL, &error));
+    FAILS(FLYMQ_ERROR_UNKNOWN_TOPIC, flymq_producer_prepare(producer, "nowhere", &error));
+    OK(flymq_producer_prepare(producer, "full", &error));
+    flymq_record *record;
+    OK(flymq_record_new(NULL, 0, value, sizeof value, &record, &error));
+    OK(flymq_producer_try_send_record(producer, "full", record, NULL, &error));
+    flymq_record_free(record);
     /* With the first one lingering, a third one at the latest finds no room; a send waits for it. */
     int32_t code = FLYMQ_OK;
     for (int i = 0; i < 1000 && code == FLYMQ_OK; i++) {

@@ -185,7 +185,7 @@ static void read_all(void) {
     size_t count = split(field("values"), wanted);
     bool all = strcmp(field("isolation"), "read_uncommitted") == 0;
     flymq_batch *batch;
-    OK(flymq_client_fetch(client, field("topic"), (uint32_t)field_number("partition"), 0, 0, 0, 0,
+    OK(flymq_client_fetch(client, field("topic"), (uint32_t)field_number("partition"), 0, 0, 0, 0, 0,
                           all ? FLYMQ_READ_UNCOMMITTED : FLYMQ_READ_COMMITTED, &batch, &error));
     CHECK(flymq_batch_count(batch) == count);
     for (size_t i = 0; i < count; i++) {
@@ -272,8 +272,8 @@ static int32_t step(const char *what, flymq_error **failure) {
     const char *producer_name = find("producer"), *consumer_name = find("consumer");
     uint32_t partition = (uint32_t)field_number("partition");
     if (strcmp(what, "create_topic") == 0) {
-        return flymq_client_create_topic(client, topic, (uint32_t)field_number("partitions"), NULL,
-                                         NULL, 0, false, NULL, failure);
+        return flymq_client_create_topic(client, topic, (uint32_t)field_number("partitions"),
+                                         failure);
     } else if (strcmp(what, "add_partitions") == 0) {
         return flymq_client_add_partitions(client, topic, (uint32_t)field_number("partitions"), failure);
     } else if (strcmp(what, "restart_broker") == 0) {

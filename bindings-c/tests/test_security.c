@@ -1,5 +1,5 @@
-/* TLS, users and rules, encryption, all by options. Its argument is a folder with ca.pem, cert.pem and
- * key.pem for localhost. */
+/* TLS, users and rules, client certificates, encryption, all by options. Its argument is a folder with
+ * what certs.sh makes. */
 #include "check.h"
 
 static const char *folder;
@@ -16,12 +16,34 @@ static void set(flymq_config *options, const char *name, const char *value) {
     OK(flymq_config_set(options, name, value, &error));
 }
 
+/* Who shows a certificate needs no password. */
+static void known_by_its_certificate(flymq_client *admin, const char *address) {
+    OK(flymq_client_upsert_user(admin, "ada", NULL, NULL, 0, "CN=ada", &error));
+    flymq_config *options = config(FLYMQ_CONFIG_CLIENT, "tls_server_name", "localhost");
+    set(options, "tls_enabled", "true");
+    set(options, "tls_ca_file", file("ca.pem"));
+    set(options, "tls_cert_file", file("client-cert.pem"));
+    flymq_client *client;
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_client_connect(address, options, &client, &error));
+    set(options, "tls_key_file", file("client-key.pem"));
+    OK(flymq_client_connect(address, options, &client, &error));
+    flymq_config_free(options);
+    flymq_table *table;
+    OK(flymq_client_whoami(client, &table, &error));
+    CHECK(strcmp(flymq_table_text(table, 0, "principal"), "ada") == 0);
+    CHECK(strcmp(flymq_table_text(table, 0, "mechanism"), "EXTERNAL") == 0);
+    flymq_table_free(table);
+    flymq_client_free(client);
+}
+
 static void secured_and_logged_in(void) {
     flymq_config *options = config(FLYMQ_CONFIG_BROKER, "tls_cert_file", file("cert.pem"));
     flymq_broker *broker;
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_broker_start(options, &broker, &error));
     set(options, "tls_key_file", file("key.pem"));
     set(options, "users", "root:secret");
+    set(options, "tls_client_ca_file", file("ca.pem"));
+    set(options, "tls_client_auth", "optional");
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_config_set(options, "no_such", "x", &error));
     OK(flymq_broker_start(options, &broker, &error));
     flymq_config_free(options);
@@ -49,17 +71,17 @@ static void secured_and_logged_in(void) {
     CHECK(strcmp(flymq_table_text(table, 0, "roles"), "admin") == 0);
     flymq_table_free(table);
 
-    OK(flymq_client_upsert_user(client, "ada", "lovelace", NULL, 0, &error));
+    OK(flymq_client_upsert_user(client, "ada", "lovelace", NULL, 0, NULL, &error));
     const char *roles[] = {"reader"};
-    OK(flymq_client_upsert_user(client, "ada", NULL, roles, 1, &error));
-    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_client_upsert_user(client, "eve", "", NULL, 0, &error));
+    OK(flymq_client_upsert_user(client, "ada", NULL, roles, 1, NULL, &error));
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_client_upsert_user(client, "eve", "", NULL, 0, NULL, &error));
     OK(flymq_client_list_users(client, &table, &error));
     CHECK(flymq_table_rows(table) == 2);
     CHECK(strcmp(flymq_table_text(table, 0, "name"), "ada") == 0);
     CHECK(strcmp(flymq_table_text(table, 0, "roles"), "reader") == 0);
     CHECK(number(table, 0, "has_password") == 1);
     flymq_table_free(table);
-    OK(flymq_client_create_topic(client, "private", 1, NULL, NULL, 0, false, NULL, &error));
+    OK(flymq_client_create_topic(client, "private", 1, &error));
 
     set(options, "username", "ada");
     set(options, "password", "lovelace");
@@ -72,10 +94,18 @@ static void secured_and_logged_in(void) {
     FAILS(FLYMQ_ERROR_INVALID_REQUEST,
           flymq_client_add_acl(client, "user:ada", "perhaps", "write", "topic", "prefix", "x", &error));
     OK(flymq_client_produce(ada, "private", NULL, 0, "x", 1, NULL, NULL, &error));
-    FAILS(FLYMQ_ERROR_NOT_AUTHORIZED, flymq_client_list_acls(ada, &table, &error));
-    OK(flymq_client_list_acls(client, &table, &error));
+    FAILS(FLYMQ_ERROR_NOT_AUTHORIZED,
+          flymq_client_list_acls(ada, NULL, NULL, NULL, NULL, NULL, NULL, &table, &error));
+    OK(flymq_client_list_acls(client, NULL, NULL, NULL, NULL, NULL, NULL, &table, &error));
     CHECK(flymq_table_rows(table) >= 1);
     flymq_table_free(table);
+    OK(flymq_client_list_acls(client, "user:ada", NULL, "write", NULL, NULL, NULL, &table, &error));
+    CHECK(flymq_table_rows(table) == 1 && strcmp(flymq_table_text(table, 0, "name"), "priv") == 0);
+    flymq_table_free(table);
+    OK(flymq_client_list_acls(client, "user:eve", NULL, NULL, NULL, NULL, NULL, &table, &error));
+    CHECK(flymq_table_rows(table) == 0);
+    flymq_table_free(table);
+    known_by_its_certificate(client, address);
     size_t removed;
     OK(flymq_client_remove_acls(client, "user:ada", NULL, NULL, NULL, NULL, NULL, &removed, &error));
     CHECK(removed == 1);
@@ -120,10 +150,58 @@ static void encrypted(void) {
     end(plain);
 }
 
+/* Keys are changed under clients that run. */
+static void keys_rotate(void) {
+    World plain = world();
+    create(plain, "rotated", 1);
+    char key[45], another[45];
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_generate_key(key, 44, &error));
+    OK(flymq_generate_key(key, sizeof key, &error));
+    OK(flymq_generate_key(another, sizeof another, &error));
+    CHECK(strlen(key) == 44 && strcmp(key, another) != 0);
+    flymq_keyring *keyring, *readers;
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_keyring_new("a", "short", &keyring, &error));
+    OK(flymq_keyring_new("a", key, &keyring, &error));
+    OK(flymq_keyring_new("a", key, &readers, &error));
+    flymq_config *options = config(FLYMQ_CONFIG_PRODUCER, NULL, NULL);
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_config_set_keyring(options, keyring, &error));
+    flymq_config_free(options);
+    options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
+    flymq_client *writer, *reader;
+    OK(flymq_config_set_keyring(options, keyring, &error));
+    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &writer, &error));
+    OK(flymq_config_set_keyring(options, readers, &error));
+    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &reader, &error));
+    flymq_config_free(options);
+
+    flymq_batch *batch;
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_keyring_encrypt_with(keyring, "b", &error));
+    OK(flymq_keyring_add(keyring, "b", another, &error));
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_keyring_add(keyring, "b", key, &error));
+    OK(flymq_keyring_encrypt_with(keyring, "b", &error));
+    OK(flymq_client_produce(writer, "rotated", NULL, 0, "secret", 6, NULL, NULL, &error));
+    FAILS(FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY,
+          flymq_client_consume(reader, "rotated", 0, 0, &batch, &error));
+    OK(flymq_keyring_add(readers, "b", another, &error));
+    flymq_table *ids;
+    OK(flymq_keyring_ids(readers, &ids, &error));
+    CHECK(flymq_table_rows(ids) == 2 && strcmp(flymq_table_text(ids, 1, "id"), "b") == 0);
+    flymq_table_free(ids);
+    flymq_keyring_free(readers);
+    OK(flymq_client_consume(reader, "rotated", 0, 0, &batch, &error));
+    CHECK(has_value(flymq_batch_message(batch, 0), "secret"));
+    flymq_batch_free(batch);
+    flymq_keyring_free(keyring);
+    flymq_client_free(writer);
+    flymq_client_free(reader);
+    end(plain);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 2);
     folder = argv[1];
     secured_and_logged_in();
     encrypted();
+    keys_rotate();
     return 0;
 }

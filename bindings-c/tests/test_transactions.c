@@ -3,7 +3,7 @@
 
 static size_t committed(World world, const char *topic, int32_t isolation) {
     flymq_batch *batch;
-    OK(flymq_client_fetch(world.client, topic, 0, 0, 0, 0, 0, isolation, &batch, &error));
+    OK(flymq_client_fetch(world.client, topic, 0, 0, 0, 0, 0, 0, isolation, &batch, &error));
     size_t count = flymq_batch_count(batch);
     flymq_batch_free(batch);
     return count;

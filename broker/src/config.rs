@@ -26,7 +26,7 @@ pub enum EngineConfig {
     Embedded,
     /// In an Apache Kafka cluster; this broker is a gateway to it.
     #[cfg(feature = "kafka")]
-    Kafka(crate::kafka::KafkaConfig),
+    Kafka(Box<crate::kafka::KafkaConfig>),
 }
 
 /// Options of a broker.
@@ -42,11 +42,11 @@ pub struct Config {
     /// Where to tell of health and metrics over HTTP, or HTTPS where the broker has TLS. Default
     /// nowhere.
     pub http_listen: Option<SocketAddr>,
-    /// Whether the console, a page to look at the broker with, is served at `http_listen`. Default no.
-    pub console: bool,
     /// Where to send traces and metrics. Default nowhere.
     #[cfg(feature = "otlp")]
     pub otlp: Option<crate::otlp::OtlpConfig>,
+    /// Whether the console, a page to look at the broker with, is served at `http_listen`. Default no.
+    pub console: bool,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
     /// Takes connections within TLS only. Default none: connections are plain.
@@ -94,9 +94,9 @@ impl Default for Config {
             engine: EngineConfig::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9092)),
             http_listen: None,
-            console: false,
             #[cfg(feature = "otlp")]
             otlp: None,
+            console: false,
             advertised_host: None,
             tls: None,
             durability: Durability::default(),

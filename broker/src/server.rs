@@ -38,10 +38,10 @@ pub(crate) struct Shared {
     pub local_addr: SocketAddr,
     pub tls: Option<Arc<Tls>>,
     pub metrics: Arc<Metrics>,
-    pub connections: Arc<Connections>,
-    pub started: Instant,
     #[cfg(feature = "otlp")]
     pub otlp: Option<Otlp>,
+    pub connections: Arc<Connections>,
+    pub started: Instant,
     stopping: watch::Sender<bool>,
 }
 
@@ -154,10 +154,10 @@ impl Broker {
             local_addr,
             tls,
             metrics,
-            connections: Arc::default(),
-            started: Instant::now(),
             #[cfg(feature = "otlp")]
             otlp,
+            connections: Arc::default(),
+            started: Instant::now(),
             stopping: watch::Sender::new(false),
             config,
         });
@@ -261,7 +261,7 @@ async fn open_engine(
         }
         #[cfg(feature = "kafka")]
         EngineConfig::Kafka(kafka) => {
-            let kafka = Arc::new(KafkaEngine::open(config, kafka.clone(), budget).await?);
+            let kafka = Arc::new(KafkaEngine::open(config, (**kafka).clone(), budget).await?);
             Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
         }
     }
@@ -288,8 +288,8 @@ async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Ac
         let access = kafka.access(auth).await?;
         if !access.has_users() {
             tracing::warn!(
-                "there are no users, so nobody can log in; start a gateway with a first \
-                 administrator"
+                "there are no users, so nobody can log in; start a gateway with --bootstrap-admin \
+                 NAME --bootstrap-admin-password-file FILE"
             );
         }
         return Ok(Some(Arc::new(access)));

@@ -3,7 +3,6 @@
 mod common;
 
 use common::*;
-use flymq_broker::engine::Engine;
 use flymq_broker::{Broker, Config, Durability, ErrorCode};
 use flymq_protocol::RecordBatch;
 use flymq_protocol::messages::*;

@@ -1,36 +1,46 @@
-//! Kills brokers and clients at random, cuts connections, and accounts for every record.
+//! Kills brokers and clients at random, pauses them, cuts connections or slows them down, and accounts for every record.
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `stream` | records of many keys: each acknowledged one is stored once, those of a key in order |
 //! | `bank` | transfers between topics by transactions: seen whole or not at all |
 //! | `pipeline` | consume, transform, produce, with the offsets in the transaction: once each |
-//! | `broker`, `process`, `proxy` | what is killed, and what cuts connections |
+//! | `site` | the brokers, what is behind them, and what goes wrong with them |
+//! | `process`, `language` | what is killed; clients in Rust, Python and Java |
+//! | `tally` | what went wrong, and what came of it |
 //!
 //! The same program is each of the processes: `flymq-chaos broker …` is a broker,
-//! `flymq-chaos bank-client …` a client. The last line of `flymq-chaos all` is the tally.
+//! `flymq-chaos bank-client …` a client; clients in other languages are in `clients/`. The last line of `flymq-chaos all` is the tally.
 
 #![forbid(unsafe_code)]
 
 mod bank;
-mod broker;
+mod language;
 mod pipeline;
 mod process;
-mod proxy;
+mod site;
+mod stream;
+mod tally;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use language::Languages;
+use site::Engine;
+use tally::Tally;
 
 /// Kills brokers and clients at random, and accounts for every record.
 #[derive(Parser)]
 #[command(name = "flymq-chaos", version)]
 enum Command {
+    /// Records of many keys, each stored once and in order
+    Stream(Options),
     /// Transfers between accounts in several topics
     Bank(Options),
     /// Consume, transform, produce, exactly once
     Pipeline(Options),
-    /// Both, one after the other
+    /// One after the other
     All(Options),
     #[command(flatten)]
     Child(Child),
@@ -40,52 +50,36 @@ enum Command {
 #[derive(Subcommand)]
 enum Child {
     #[command(hide = true)]
-    BankClient { address: String, number: u32, seed: u64 },
+    StreamClient { addresses: String, number: u32, seed: u64 },
     #[command(hide = true)]
-    PipelineWorker { address: String, number: u32 },
+    BankClient { addresses: String, number: u32, seed: u64 },
+    #[command(hide = true)]
+    PipelineWorker { addresses: String, number: u32, seed: u64 },
 }
 
 /// How much chaos.
 #[derive(Clone, clap::Args)]
 struct Options {
-    /// How many processes to kill in the bank
-    #[arg(long, default_value_t = 200)]
-    bank_kills: u64,
-    /// How many processes to kill in the pipeline
+    /// Where the brokers keep their records
+    #[arg(long, value_enum, default_value_t = Engine::Embedded)]
+    engine: Engine,
+    /// How many faults the stream meets with
     #[arg(long, default_value_t = 50)]
-    pipeline_kills: u64,
+    stream_faults: u64,
+    /// How many faults the bank meets with
+    #[arg(long, default_value_t = 200)]
+    bank_faults: u64,
+    /// How many faults the pipeline meets with
+    #[arg(long, default_value_t = 50)]
+    pipeline_faults: u64,
     /// How many records go through the pipeline
     #[arg(long, default_value_t = 100_000)]
     records: u64,
     /// Makes the same choices again, as far as timing allows
     #[arg(long, default_value_t = rand::random())]
     seed: u64,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    kills: u64,
-    cuts: u64,
-    records: u64,
-    lost: u64,
-    doubled: u64,
-    torn: u64,
-}
-
-impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.kills += other.kills;
-        self.cuts += other.cuts;
-        self.records += other.records;
-        self.lost += other.lost;
-        self.doubled += other.doubled;
-        self.torn += other.torn;
-    }
-
-    fn is_clean(&self) -> bool {
-        self.lost + self.doubled + self.torn == 0
-    }
+    #[command(flatten)]
+    languages: Languages,
 }
 
 fn main() -> ExitCode {
@@ -114,22 +108,29 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<bool> {
     let mut tally = Tally::default();
     match command {
+        Command::Stream(options) => tally.add(stream::run(&options).await?),
         Command::Bank(options) => tally.add(bank::run(&options).await?),
         Command::Pipeline(options) => tally.add(pipeline::run(&options).await?),
         Command::All(options) => {
+            tally.add(stream::run(&options).await?);
             tally.add(bank::run(&options).await?);
             tally.add(pipeline::run(&options).await?);
         }
-        Command::Child(Child::BankClient { address, number, seed }) => {
-            return bank::client::run(&address, number, seed).await.map(|()| true);
-        }
-        Command::Child(Child::PipelineWorker { address, number }) => {
-            return pipeline::worker::run(&address, number).await.map(|()| true);
+        Command::Child(child) => {
+            match child {
+                Child::StreamClient { addresses, number, seed } => {
+                    stream::client::run(&addresses, number, seed).await?;
+                }
+                Child::BankClient { addresses, number, seed } => {
+                    bank::client::run(&addresses, number, seed).await?;
+                }
+                Child::PipelineWorker { addresses, number, seed: _ } => {
+                    pipeline::worker::run(&addresses, number).await?;
+                }
+            }
+            return Ok(true);
         }
     }
-    println!(
-        "{} kills, {} connections cut, {} records: {} lost, {} doubled, {} torn",
-        tally.kills, tally.cuts, tally.records, tally.lost, tally.doubled, tally.torn
-    );
+    println!("{tally}");
     Ok(tally.is_clean())
 }

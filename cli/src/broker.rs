@@ -89,7 +89,7 @@ fn engine(options: &BrokerOptions) -> anyhow::Result<EngineConfig> {
             Ok(EngineConfig::Embedded)
         }
         #[cfg(feature = "kafka")]
-        EngineArg::Kafka => Ok(EngineConfig::Kafka(kafka(options)?)),
+        EngineArg::Kafka => Ok(EngineConfig::Kafka(Box::new(kafka(options)?))),
     }
 }
 

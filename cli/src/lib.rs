@@ -11,6 +11,7 @@
 //! | `certs` | `flymq certs` |
 //! | `key` | `flymq key`, and which keys commands use |
 //! | `health`, `readiness` | `flymq health`: by the protocol, and over HTTP |
+//! | `cluster` | `flymq cluster` |
 //! | `capacity` | `flymq capacity` |
 //! | `bench`, [`load`] | `flymq bench`, and the load it makes, which the harness in `bench/` makes too |
 //! | `session` | the runtime and the client that commands run with |
@@ -26,6 +27,7 @@ mod bench;
 mod broker;
 mod capacity;
 mod certs;
+mod cluster;
 mod consume;
 mod failure;
 mod group;
@@ -65,7 +67,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     init_logging(args.log.as_deref().unwrap_or(args.command.default_log()), args.log_format);
     let server = args.server;
     let result = match args.command {
-        Command::Broker(options) => broker::run(options, &server),
+        Command::Broker(options) => broker::run(*options, &server),
         Command::Produce(options) => produce::run(&server, options),
         Command::Consume(options) => consume::run(&server, options),
         Command::Topic(command) => topic::run(&server, command),
@@ -82,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Health { http: None, timeout_ms, format } => {
             health::run(&server, timeout_ms, format)
         }
+        Command::Cluster(command) => cluster::run(&server, command),
         Command::Capacity(options) => capacity::run(&options),
         Command::Completions { shell } => completions(shell),
     };

@@ -20,6 +20,20 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 #[test]
+fn the_cluster_of_one_broker_is_shown() {
+    let (_dir, broker) = start();
+    broker.flymq(&["topic", "create", "t", "--partitions", "3"]).good();
+    let text = broker.flymq(&["cluster", "status"]).good();
+    assert!(text.contains("engine embedded"), "{text}");
+    assert!(text.contains(&broker.address), "{text}");
+    assert!(text.ends_with("3 partitions, 0 under-replicated, 0 offline\n"), "{text}");
+    let json = broker.flymq(&["cluster", "status", "--format", "json"]).good();
+    let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(status["partitions"], 3);
+    assert_eq!(status["brokers"][0]["id"], 0);
+}
+
+#[test]
 fn lines_go_in_and_come_out() {
     let (_dir, broker) = start();
     broker.flymq(&["topic", "create", "t"]).good();

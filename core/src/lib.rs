@@ -66,8 +66,8 @@ pub use metrics::{Circuit, EndpointMetrics, MetricsSnapshot, OperationMetrics};
 pub use options::OptionInfo;
 pub use pool::{ClientPool, PooledClient};
 pub use producer::{
-    Compression, Delivery, GroupOffsets, Producer, ProducerBuilder, Transaction,
-    TransactionalProducer, TransactionalProducerBuilder,
+    Compression, Delivery, DeliveryListener, DeliveryReport, GroupOffsets, Producer,
+    ProducerBuilder, Transaction, TransactionalProducer, TransactionalProducerBuilder,
 };
 pub use record::{GroupOffset, Header, Message, Record, RecordMetadata, TopicPartition};
 pub use tls::{Pem, TlsConfig, TlsVersion};

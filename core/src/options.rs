@@ -66,14 +66,23 @@ pub(crate) fn set<T>(
     value: &str,
 ) -> Result<T> {
     let Some(option) = table.iter().find(|option| option.info.name == name) else {
-        let nearest = infos(table)
-            .map(|info| (strsim::damerau_levenshtein(info.name, name), info.name))
-            .min()
-            .filter(|(distance, _)| *distance <= name.len().div_ceil(3).max(3));
-        let hint = nearest.map(|(_, name)| format!("; is it {name}?")).unwrap_or_default();
-        return Err(Error::invalid(operation, format!("there is no option {name:?}{hint}")));
+        return Err(unknown(infos(table), operation, name));
     };
     (option.set)(target, Value { info: &option.info, text: value, operation })
+}
+
+/// The error for a name that none of the options has; it tells the one that is nearly so.
+pub fn unknown(
+    options: impl Iterator<Item = &'static OptionInfo>,
+    operation: &'static str,
+    name: &str,
+) -> Error {
+    let nearest = options
+        .map(|info| (strsim::damerau_levenshtein(info.name, name), info.name))
+        .min()
+        .filter(|(distance, _)| *distance <= name.len().div_ceil(3).max(3));
+    let hint = nearest.map(|(_, name)| format!("; is it {name}?")).unwrap_or_default();
+    Error::invalid(operation, format!("there is no option {name:?}{hint}"))
 }
 
 /// A value on its way to an option.

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
@@ -306,6 +307,55 @@ async fn trying_to_send_does_not_wait() {
     producer.close(Duration::from_secs(5)).await.unwrap();
     let error = producer.try_send("t", record()).err().unwrap();
     assert_eq!(error.code(), Some(ErrorCode::Closed));
+}
+
+/// Keeps what it is told, as tag and offset.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<(u64, Option<u64>)>>);
+
+impl DeliveryListener for Told {
+    fn decided(&self, report: DeliveryReport) {
+        assert!(&**report.topic() == "t" && report.partition() == 0);
+        let records = (0..report.count()).map(|i| (report.tag(i), report.offset(i)));
+        self.0.lock().unwrap().extend(records);
+    }
+}
+
+#[tokio::test]
+async fn what_was_posted_is_reported_once_whether_stored_or_given_up() {
+    let (_dir, broker, _) = broker().await;
+    let proxy = Proxy::start(broker.local_addr()).await;
+    let client = Client::with_config(config(&proxy.address)).await.unwrap();
+    client.create_topic(NewTopic::new("t")).await.unwrap();
+    let producer = client.producer().batch_bytes(1_000).buffer_bytes(5_000).build().unwrap();
+    let told = Arc::new(Told::default());
+    let listener: Arc<dyn DeliveryListener> = told.clone();
+    let record = || Record::new("x".repeat(100));
+    // Nothing is known of the topic, so the record comes back.
+    let back = producer.post_now("t", record(), &listener, 0).unwrap_err();
+    producer.send("t", back).await.unwrap().report_to(&listener, 0);
+    // Within and beyond a batch, with a record that nobody asks about between.
+    for tag in 1..30 {
+        producer.post_now("t", record(), &listener, tag).unwrap().unwrap();
+    }
+    drop(producer.send("t", record()).await.unwrap());
+    producer.post_now("t", record(), &listener, 31).unwrap().unwrap();
+    producer.flush().await;
+    let stored: Vec<_> = (0..30).chain([31]).map(|tag| (tag, Some(tag))).collect();
+    assert_eq!(std::mem::take(&mut *told.0.lock().unwrap()), stored);
+
+    proxy.let_through(false);
+    let mut posted = 0;
+    while let Ok(taken) = producer.post_now("t", record(), &listener, 100 + posted) {
+        taken.unwrap();
+        posted += 1;
+    }
+    assert!(posted > 20, "{posted}");
+    producer.close(Duration::from_millis(50)).await.unwrap_err();
+    let given_up: Vec<_> = (100..100 + posted).map(|tag| (tag, None)).collect();
+    assert_eq!(std::mem::take(&mut *told.0.lock().unwrap()), given_up);
+    let closed = producer.post_now("t", record(), &listener, 0).unwrap();
+    assert_eq!(closed.unwrap_err().code(), Some(ErrorCode::Closed));
 }
 
 #[test]

@@ -10,7 +10,7 @@ static int64_t number(const flymq_table *table, size_t row, const char *column) 
 int main(int argc, char **argv) {
     flymq_client *client = connect_client(argc, argv, NULL);
     const char *names[] = {"retention_ms"}, *values[] = {"3600000"};
-    MUST(flymq_client_create_topic(client, "logs", 2, names, values, 1, true, NULL, &error));
+    MUST(flymq_client_create_topic_with(client, "logs", 2, 0, names, values, 1, true, NULL, &error));
     MUST(flymq_client_produce(client, "logs", NULL, 0, "a line", 6, NULL, NULL, &error));
     flymq_table *table;
     MUST(flymq_client_describe_topic(client, "logs", &table, &error));

@@ -38,7 +38,7 @@ static inline void disconnect(flymq_client *client) {
 }
 
 static inline void create_topic(flymq_client *client, const char *topic, uint32_t partitions) {
-    MUST(flymq_client_create_topic(client, topic, partitions, NULL, NULL, 0, true, NULL, &error));
+    MUST(flymq_client_create_topic_with(client, topic, partitions, 0, NULL, NULL, 0, true, NULL, &error));
 }
 
 static inline void print(const flymq_message *message) {

@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
         cooked += cook(consumer, producer);
     }
     flymq_batch *batch;
-    MUST(flymq_client_fetch(client, "cooked", 0, 0, 0, 0, 0, FLYMQ_READ_COMMITTED, &batch, &error));
+    MUST(flymq_client_fetch(client, "cooked", 0, 0, 0, 0, 0, 0, FLYMQ_READ_COMMITTED, &batch, &error));
     printf("%zu are cooked\n", flymq_batch_count(batch));
     flymq_batch_free(batch);
 

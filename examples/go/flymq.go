@@ -1,7 +1,7 @@
 // Package flymq wraps libflymq for Go. All of it may be used by any number of goroutines.
 //
-// It covers what most programs need: a client, a producer whose deliveries come through channels, and a
-// consumer of a group. What it lacks, flymq.h has.
+// It covers what most programs need: a client, a producer whose deliveries come through channels, a
+// consumer of a group, and transactions. What it lacks, flymq.h has.
 package flymq
 
 /*
@@ -182,7 +182,7 @@ func (c *Client) CreateTopic(topic string, partitions uint32) error {
 	}
 	defer C.free(unsafe.Pointer(ctopic))
 	var cerr *C.flymq_error
-	code := C.flymq_client_create_topic(c.ptr, ctopic, C.uint32_t(partitions), nil, nil, 0, true, nil, &cerr)
+	code := C.flymq_client_create_topic_with(c.ptr, ctopic, C.uint32_t(partitions), 0, nil, nil, 0, true, nil, &cerr)
 	return check(code, cerr)
 }
 

@@ -5,7 +5,7 @@ import koffi from 'koffi'
 
 const lib = koffi.load(process.env.FLYMQ_LIBRARY ?? 'libflymq.so.0')
 for (const name of ['error', 'config', 'broker', 'client', 'queue',
-  'consumer', 'batch', 'message']) {
+  'consumer', 'batch', 'message', 'transactional_producer', 'transaction']) {
   koffi.opaque(`flymq_${name}`)
 }
 
@@ -22,7 +22,7 @@ const c = {
   brokerAddress: lib.func('const char *flymq_broker_address(const flymq_broker *broker)'),
   brokerFree: lib.func('void flymq_broker_free(flymq_broker *broker)'),
   connect: lib.func('int32_t flymq_client_connect(const char *addresses, const flymq_config *config, _Out_ flymq_client **client, _Out_ flymq_error **error)'),
-  createTopic: lib.func('int32_t flymq_client_create_topic(const flymq_client *client, const char *topic, uint32_t partitions, void *names, void *values, size_t count, bool if_not_exists, void *created, _Out_ flymq_error **error)'),
+  createTopic: lib.func('int32_t flymq_client_create_topic_with(const flymq_client *client, const char *topic, uint32_t partitions, uint16_t replication, void *names, void *values, size_t count, bool if_not_exists, void *created, _Out_ flymq_error **error)'),
   produce: lib.func('int32_t flymq_client_produce(const flymq_client *client, const char *topic, const void *key, size_t key_len, const void *value, size_t value_len, _Out_ uint32_t *partition, _Out_ uint64_t *offset, _Out_ flymq_error **error)'),
   clientClose: lib.func('int32_t flymq_client_close(const flymq_client *client, int64_t timeout_ms, _Out_ flymq_error **error)'),
   clientFree: lib.func('void flymq_client_free(flymq_client *client)'),
@@ -30,8 +30,18 @@ const c = {
   subscribe: lib.func('int32_t flymq_consumer_subscribe(const flymq_consumer *consumer, const char **topics, size_t count, _Out_ flymq_error **error)'),
   poll: lib.func('int32_t flymq_consumer_poll(const flymq_consumer *consumer, size_t max_records, int64_t timeout_ms, _Out_ flymq_batch **batch, _Out_ flymq_error **error)'),
   commit: lib.func('int32_t flymq_consumer_commit(const flymq_consumer *consumer, _Out_ flymq_error **error)'),
+  rewind: lib.func('int32_t flymq_consumer_rewind(const flymq_consumer *consumer, _Out_ flymq_error **error)'),
   consumerClose: lib.func('int32_t flymq_consumer_close(const flymq_consumer *consumer, int64_t timeout_ms, _Out_ flymq_error **error)'),
   consumerFree: lib.func('void flymq_consumer_free(flymq_consumer *consumer)'),
+  transactionalNew: lib.func('int32_t flymq_transactional_producer_new(const flymq_client *client, const char *transactional_id, const flymq_config *config, _Out_ flymq_transactional_producer **producer, _Out_ flymq_error **error)'),
+  transactionalClose: lib.func('int32_t flymq_transactional_producer_close(const flymq_transactional_producer *producer, int64_t timeout_ms, _Out_ flymq_error **error)'),
+  transactionalFree: lib.func('void flymq_transactional_producer_free(flymq_transactional_producer *producer)'),
+  begin: lib.func('int32_t flymq_transactional_producer_begin(const flymq_transactional_producer *producer, _Out_ flymq_transaction **transaction, _Out_ flymq_error **error)'),
+  transactionSend: lib.func('int32_t flymq_transaction_send(const flymq_transaction *transaction, const char *topic, const void *key, size_t key_len, const void *value, size_t value_len, _Out_ flymq_error **error)'),
+  sendOffsets: lib.func('int32_t flymq_transaction_send_offsets(const flymq_transaction *transaction, const flymq_consumer *consumer, _Out_ flymq_error **error)'),
+  commitTransaction: lib.func('int32_t flymq_transaction_commit(const flymq_transaction *transaction, _Out_ flymq_error **error)'),
+  abortTransaction: lib.func('int32_t flymq_transaction_abort(const flymq_transaction *transaction, _Out_ flymq_error **error)'),
+  transactionFree: lib.func('void flymq_transaction_free(flymq_transaction *transaction)'),
   batchCount: lib.func('size_t flymq_batch_count(const flymq_batch *batch)'),
   batchMessage: lib.func('const flymq_message *flymq_batch_message(const flymq_batch *batch, size_t index)'),
   batchFree: lib.func('void flymq_batch_free(flymq_batch *batch)'),
@@ -42,7 +52,7 @@ const c = {
   value: lib.func('const void *flymq_message_value(const flymq_message *message, _Out_ size_t *len)')
 }
 
-const KIND = { client: 1, consumer: 3, broker: 5 }
+const KIND = { client: 1, consumer: 3, transactional: 4, broker: 5 }
 const CLOSE_MS = 10_000
 
 /** What went wrong: name such as UNKNOWN_TOPIC, message, hint, retriable. */
@@ -75,7 +85,8 @@ function named (text) {
   return text
 }
 
-function withConfig (kind, options, use) {
+/** A configuration, which the caller frees. */
+function configure (kind, options) {
   const config = [null]
   const error = [null]
   check(c.configNew(KIND[kind], config, error), error)
@@ -83,9 +94,19 @@ function withConfig (kind, options, use) {
     for (const [name, value] of Object.entries(options)) {
       check(c.configSet(config[0], named(name), named(String(value)), error), error)
     }
-    return use(config[0])
-  } finally {
+  } catch (failure) {
     c.configFree(config[0])
+    throw failure
+  }
+  return config[0]
+}
+
+function withConfig (kind, options, use) {
+  const config = configure(kind, options)
+  try {
+    return use(config)
+  } finally {
+    c.configFree(config)
   }
 }
 
@@ -123,7 +144,7 @@ export class Client {
   }
 
   async createTopic (topic, partitions = 1) {
-    await wait(c.createTopic, this.#client, named(topic), partitions, null, null, 0, true, null)
+    await wait(c.createTopic, this.#client, named(topic), partitions, 0, null, null, 0, true, null)
   }
 
   /** Resolves to where the record is, once it is stored. */
@@ -144,6 +165,18 @@ export class Client {
     return new Consumer(consumer[0])
   }
 
+  /** A producer of transactions; its name stays the same when the program restarts. */
+  async transactionalProducer (id, options = {}) {
+    const producer = [null]
+    const config = configure('transactional', options)
+    try {
+      await wait(c.transactionalNew, this.#client, named(id), config, producer)
+    } finally {
+      c.configFree(config)
+    }
+    return new TransactionalProducer(producer[0])
+  }
+
   async close () {
     await wait(c.clientClose, this.#client, CLOSE_MS)
     c.clientFree(this.#client)
@@ -151,10 +184,58 @@ export class Client {
   }
 }
 
+class TransactionalProducer {
+  #producer
+
+  constructor (producer) { this.#producer = producer }
+
+  /** Does work in a transaction: commits it if that succeeds, and otherwise aborts it and throws what it threw. */
+  async run (work) {
+    const transaction = [null]
+    await wait(c.begin, this.#producer, transaction)
+    try {
+      let result
+      try {
+        result = await work(new Transaction(transaction[0]))
+      } catch (failure) {
+        await wait(c.abortTransaction, transaction[0])
+        throw failure
+      }
+      await wait(c.commitTransaction, transaction[0])
+      return result
+    } finally {
+      c.transactionFree(transaction[0])
+    }
+  }
+
+  async close () {
+    await wait(c.transactionalClose, this.#producer, CLOSE_MS)
+    c.transactionalFree(this.#producer)
+    this.#producer = null
+  }
+}
+
+/** Records and offsets that are stored all together or not at all; only within run(). */
+class Transaction {
+  #transaction
+
+  constructor (transaction) { this.#transaction = transaction }
+
+  async send (topic, value, key = null) {
+    const [k, v] = [buffer(key), buffer(value)]
+    await wait(c.transactionSend, this.#transaction, named(topic), k, k?.length ?? 0, v, v?.length ?? 0)
+  }
+
+  /** What a consumer has returned counts as processed if the transaction commits. */
+  async sendOffsets (consumer) { await wait(c.sendOffsets, this.#transaction, Consumer.pointerOf(consumer)) }
+}
+
 class Consumer {
   #consumer
 
   constructor (consumer) { this.#consumer = consumer }
+
+  static pointerOf (consumer) { return consumer.#consumer }
 
   /** Resolves to messages as soon as there are any; to none if nothing comes in time. */
   async poll (maxRecords = 500, timeoutMs = 1000) {
@@ -177,6 +258,9 @@ class Consumer {
   }
 
   async commit () { await wait(c.commit, this.#consumer) }
+
+  /** Has it return again what it has returned since its last commit. */
+  async rewind () { await wait(c.rewind, this.#consumer) }
 
   async close () {
     await wait(c.consumerClose, this.#consumer, CLOSE_MS)

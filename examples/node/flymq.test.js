@@ -25,6 +25,45 @@ test('many at once are stored, and read in order', async () => {
   broker.close()
 })
 
+test('consume, transform and produce exactly once, though every second attempt fails', async () => {
+  const broker = new Broker({ durability: 'os' })
+  const client = new Client(broker.address)
+  for (const topic of ['raw', 'cooked']) await client.createTopic(topic)
+  for (let i = 0; i < 10; i++) await client.produce('raw', `${i}`)
+  const consumer = client.consumer(['raw'], { group: 'kitchen', auto_commit_interval_ms: 0 })
+  const producer = await client.transactionalProducer('cook')
+  for (let attempt = 0, cooked = 0; cooked < 10; attempt++) {
+    const messages = await consumer.poll(3, 10_000)
+    try {
+      await producer.run(async (transaction) => {
+        for (const message of messages) await transaction.send('cooked', `hot ${message.value}`)
+        await transaction.sendOffsets(consumer)
+        if (attempt % 2 === 0) throw new Error('burnt')
+      })
+      cooked += messages.length
+    } catch (failure) {
+      assert.equal(failure.message, 'burnt')
+      await consumer.rewind()
+    }
+  }
+  await consumer.close()
+
+  // A newer producer of the name has the word.
+  const newer = await client.transactionalProducer('cook')
+  await assert.rejects(producer.run((transaction) => transaction.send('cooked', 'late')), { name: 'PRODUCER_FENCED' })
+  await producer.close()
+  await newer.close()
+
+  const eater = client.consumer(['cooked'], { group: 'eaters' })
+  const eaten = []
+  while (eaten.length < 10) eaten.push(...await eater.poll(100, 10_000))
+  assert.deepEqual(eaten.map((m) => m.value.toString()), Array.from({ length: 10 }, (_, i) => `hot ${i}`))
+  assert.deepEqual(await eater.poll(100, 100), [])
+  await eater.close()
+  await client.close()
+  broker.close()
+})
+
 test('errors say what happened and what to do', async () => {
   const broker = new Broker()
   const client = new Client(broker.address)

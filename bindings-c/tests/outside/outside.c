@@ -10,7 +10,7 @@ int main(void) {
     if (flymq_version_number() != FLYMQ_VERSION_NUMBER ||
         flymq_broker_start(NULL, &broker, NULL) != FLYMQ_OK ||
         flymq_client_connect(flymq_broker_address(broker), NULL, &client, NULL) != FLYMQ_OK ||
-        flymq_client_create_topic(client, "t", 1, NULL, NULL, 0, false, NULL, NULL) != FLYMQ_OK ||
+        flymq_client_create_topic(client, "t", 1, NULL) != FLYMQ_OK ||
         flymq_client_produce(client, "t", NULL, 0, "x", 1, NULL, &offset, NULL) != FLYMQ_OK) {
         return 1;
     }

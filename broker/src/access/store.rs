@@ -8,7 +8,7 @@ use super::users::Stored;
 use crate::Result;
 
 /// A change to users and rules. It may be made more than once, to what others have left.
-pub type Change<'a> = dyn FnMut(&mut Stored) -> Result<()> + 'a;
+pub type Change<'a> = dyn FnMut(&mut Stored) -> Result<()> + Send + 'a;
 
 /// What keeps users and rules.
 pub trait Store: Send + Sync {

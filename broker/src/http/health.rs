@@ -75,7 +75,10 @@ pub async fn readiness(context: &Context) -> Readiness {
     };
     let own = match broker.is_stopping() {
         true => Part::unavailable("stopping"),
-        false => Part::ok(),
+        false => match broker.access.as_ref().and_then(|access| access.problem()) {
+            Some(why) => Part { status: Status::Degraded, reason: Some(why) },
+            None => Part::ok(),
+        },
     };
     let engine = match tokio::time::timeout(PATIENCE, broker.engine.health().wait()).await {
         Ok(Ok(Health::Ok)) => Part::ok(),

@@ -55,7 +55,8 @@ pub struct Topic {
     pub partitions: Vec<Leader>,
     /// How large a record may be, once that has been asked for.
     pub max_record_bytes: OnceCell<usize>,
-    learnt: Instant,
+    /// When that was so.
+    pub learnt: Instant,
     /// Whether it was found to be out of date.
     stale: AtomicBool,
 }

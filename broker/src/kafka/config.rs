@@ -255,7 +255,7 @@ impl KafkaConfig {
             ("ssl.certificate.location", self.ssl_certificate.is_some()),
             ("ssl.key.location", self.ssl_key.is_some()),
         ];
-        for (name, _) in for_tls.iter().filter(|(_, set)| *set && !protocol.has_tls()) {
+        if let Some((name, _)) = for_tls.iter().find(|(_, set)| *set && !protocol.has_tls()) {
             return Err(invalid(format!(
                 "{name} is set, but connections are not secured: set security.protocol to SSL or SASL_SSL"
             )));

@@ -80,6 +80,7 @@ struct Fetch {
     isolation: Isolation,
     topics: Vec<String>,
     targets: Vec<Target>,
+    begun: Instant,
 }
 
 /// A partition's coordinates on the wire.
@@ -102,6 +103,7 @@ pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> 
         topics: request.topics.iter().map(|t| t.topic.clone()).collect(),
         targets: Vec::with_capacity(count),
         inner: inner.clone(),
+        begun: Instant::now(),
     };
     for (topic, wanted) in request.topics.into_iter().enumerate() {
         fetch.targets.extend(wanted.partitions.into_iter().map(|p| Target {
@@ -275,6 +277,14 @@ impl Fetch {
                     topic
                 }
             };
+            if let Ok(topic) = &topic
+                && let Err(error) = topic.leader(target.partition)
+                && topic.learnt < self.begun
+            {
+                // It may have become more partitions.
+                self.inner.cluster.mark_stale(topic);
+                return Err(unavailable(error.message));
+            }
             match topic.and_then(|topic| Ok((topic.leader(target.partition)?, topic.id))) {
                 Ok((Leader { node, .. }, _)) if node < 0 => {
                     return Err(unavailable(format!(
@@ -379,8 +389,9 @@ fn trim(target: &mut Target, batches: &mut usize, bytes: &mut usize, is_first: b
     let mut keep = 0;
     for batch in &target.answer.batches {
         let size = batch.records.len();
-        let fits = *batches > 0 && size <= *bytes && size <= own;
-        if !fits && !(keep == 0 && is_first && *batches > 0) {
+        let fits = size <= *bytes && size <= own;
+        let must_come = keep == 0 && is_first;
+        if *batches == 0 || !(fits || must_come) {
             break;
         }
         *batches -= 1;
@@ -486,6 +497,7 @@ pub async fn consume(inner: Arc<Inner>, request: ConsumeRequest) -> Result<Consu
             isolation: request.isolation,
             topics: vec![request.topic.clone()],
             targets: vec![target],
+            begun: Instant::now(),
         };
         fetch.read(ONE_RECORD).await?;
         let Some(Target { answer, .. }) = fetch.targets.pop() else {

@@ -63,6 +63,7 @@ use tokio::task::JoinHandle;
 
 use crate::access::{Access, AuthConfig};
 use crate::budget::Budget;
+use crate::engine::stats::{EngineStats, Health};
 use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
 use cluster::Cluster;
@@ -205,6 +206,14 @@ impl Engine for KafkaEngine {
 
     fn cluster_status(&self) -> Reply<ClusterStatusResponse> {
         self.run((), status::status)
+    }
+
+    fn health(&self) -> Reply<Health> {
+        self.run((), status::health)
+    }
+
+    fn stats(&self) -> Reply<EngineStats> {
+        self.run((), status::figures)
     }
 
     fn announce(&self, broker: BrokerInfo) {

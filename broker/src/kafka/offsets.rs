@@ -8,6 +8,8 @@ use flymq_protocol::{ErrorCode, ProtocolError};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{self as kafka, TopicName};
 
+use tokio::time::Instant;
+
 use super::Inner;
 use super::errors::{self, Remedy, malformed, unavailable};
 use super::node::Lane;
@@ -92,9 +94,10 @@ async fn find(
     isolation: Isolation,
 ) -> Result<Vec<Result<At>>> {
     let mut retry = inner.cluster.retry();
+    let begun = Instant::now();
     let mut found: Vec<Option<Result<At>>> = vec![None; queries.len()];
     loop {
-        match find_round(inner, topic, queries, isolation, &mut found).await {
+        match find_round(inner, topic, queries, isolation, begun, &mut found).await {
             Ok(()) => {
                 let missing = || Err(malformed("Kafka left an offset unanswered"));
                 return Ok(found.into_iter().map(|found| found.unwrap_or_else(missing)).collect());
@@ -110,6 +113,7 @@ async fn find_round(
     name: &str,
     queries: &[(u32, i64)],
     isolation: Isolation,
+    begun: Instant,
     found: &mut [Option<Result<At>>],
 ) -> Result<()> {
     let topic = inner.cluster.topic(name).await?;
@@ -133,6 +137,11 @@ async fn find_round(
                 )));
             }
             Ok(leader) => leaders.entry(leader.node).or_default().push(index),
+            Err(error) if topic.learnt < begun => {
+                // It may have become more partitions.
+                inner.cluster.mark_stale(&topic);
+                return Err(unavailable(error.message));
+            }
             Err(error) => found[index] = Some(Err(error)),
         }
     }

@@ -57,6 +57,7 @@ struct Append {
     transactional_id: Option<String>,
     /// Whether Kafka notices that it has the batch already.
     is_idempotent: bool,
+    arrived: Instant,
     /// Until when it is tried.
     deadline: Instant,
     attempts: u32,
@@ -94,6 +95,7 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
     let place: Place = (request.topic.into(), request.partition);
     let mut hasher = DefaultHasher::new();
     place.hash(&mut hasher);
+    let arrived = Instant::now();
     let append = Append {
         place,
         topic_id: Uuid::nil(),
@@ -101,7 +103,8 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
         largest: encoded.largest,
         transactional_id: request.transactional_id,
         is_idempotent: request.batch.producer_id >= 0,
-        deadline: Instant::now() + inner.cluster.config().api_timeout,
+        arrived,
+        deadline: arrived + inner.cluster.config().api_timeout,
         attempts: 0,
         done,
     };
@@ -170,7 +173,6 @@ struct Pump {
     taken: HashSet<Place>,
     /// Nodes that have a request under way.
     busy: HashSet<i32>,
-    topics: HashMap<Arc<str>, Arc<Topic>>,
     /// Where the last batch of a partition was stored that went this way.
     last: LruCache<(Uuid, u32), u64>,
     /// Topics that are being looked up, and the partitions that wait for that.
@@ -187,7 +189,6 @@ impl Pump {
             ready: VecDeque::new(),
             taken: HashSet::new(),
             busy: HashSet::new(),
-            topics: HashMap::new(),
             last: LruCache::new(REMEMBERED),
             learning: HashMap::new(),
             events: FuturesUnordered::new(),
@@ -224,12 +225,8 @@ impl Pump {
             Event::Learnt(name, found) => {
                 let waiting = self.learning.remove(&name).unwrap_or_default();
                 match found {
-                    Ok(topic) => {
-                        self.topics.insert(name, topic);
-                        self.ready.extend(waiting);
-                    }
+                    Ok(_) => self.ready.extend(waiting),
                     Err(error) => {
-                        self.topics.remove(&name);
                         waiting.into_iter().for_each(|place| self.refuse_all(place, &error));
                     }
                 }
@@ -281,7 +278,7 @@ impl Pump {
                 inner.cluster.stats.retried();
                 let (topic, partition) = &place;
                 tracing::debug!(%topic, partition, %error, "a batch is sent again");
-                if elsewhere && let Some(stale) = self.topics.remove(&place.0) {
+                if elsewhere && let Some(stale) = inner.cluster.cached(&place.0) {
                     inner.cluster.mark_stale(&stale);
                 }
                 self.queues.entry(place.clone()).or_default().push_front(append);
@@ -364,14 +361,16 @@ impl Pump {
             waiting.push(place.clone());
             return None;
         }
-        if let Some(topic) = self.topics.get(name).filter(|topic| inner.cluster.is_fresh(topic)) {
-            return Some(topic.clone());
-        }
         if let Some(topic) = inner.cluster.cached(name) {
-            self.topics.insert(name.clone(), topic.clone());
-            return Some(topic);
+            let arrived =
+                self.queues.get(place).and_then(|queue| queue.front()).map(|head| head.arrived);
+            // It may have become more partitions.
+            let knows = topic.leader(place.1).is_ok() || arrived.is_none_or(|at| topic.learnt > at);
+            if knows {
+                return Some(topic);
+            }
+            inner.cluster.mark_stale(&topic);
         }
-        self.topics.remove(name);
         self.learning.insert(name.clone(), vec![place.clone()]);
         let (inner, name) = (inner.clone(), name.clone());
         self.events.push(

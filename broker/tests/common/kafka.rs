@@ -1,4 +1,4 @@
-//! A real Kafka for the tests of a file: the one that KAFKA_BOOTSTRAP_SERVERS names, or a node of its
+//! A real Kafka for the tests of a file: the one that FLYMQ_TEST_KAFKA names, or a node of its
 //! own, which the kernel ends with the tests.
 
 use std::io::{BufRead, BufReader};
@@ -20,7 +20,7 @@ const SETTINGS: [&str; 4] = [
 /// Where the cluster is.
 pub fn bootstrap_servers() -> &'static str {
     static SERVERS: OnceLock<String> = OnceLock::new();
-    SERVERS.get_or_init(|| match std::env::var("KAFKA_BOOTSTRAP_SERVERS") {
+    SERVERS.get_or_init(|| match std::env::var("FLYMQ_TEST_KAFKA") {
         Ok(servers) => servers,
         Err(_) => start(),
     })
@@ -55,7 +55,7 @@ pub async fn gateway() -> Broker {
 /// A gateway with other options.
 pub async fn gateway_with(change: impl FnOnce(&mut Config)) -> Broker {
     let mut config = Config {
-        engine: EngineConfig::Kafka(KafkaConfig::new(bootstrap_servers())),
+        engine: EngineConfig::Kafka(Box::new(KafkaConfig::new(bootstrap_servers()))),
         listen: "127.0.0.1:0".parse().unwrap(),
         ..Config::default()
     };

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../access/help.rs"]
+#[allow(dead_code, reason = "the tests of access want more of it")]
 mod help;
 
 mod hostile;

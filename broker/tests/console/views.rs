@@ -99,8 +99,13 @@ async fn groups_with_who_holds_what_and_how_far_they_are() {
     let owned = Some(joined.assignment.clone());
     let (group, member_id) = (group.to_owned(), member.to_owned());
     let generation = joined.generation;
-    let beat =
-        HeartbeatRequest { group: group.clone(), member_id: member_id.clone(), generation, owned };
+    let beat = HeartbeatRequest {
+        group: group.clone(),
+        member_id: member_id.clone(),
+        generation,
+        owned,
+        ..Default::default()
+    };
     client.call(&beat).await.unwrap();
     let offsets =
         vec![CommittedOffset { topic: "orders".into(), offset: Some(0), ..Default::default() }];

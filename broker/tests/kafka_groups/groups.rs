@@ -4,7 +4,7 @@ use std::time::Duration;
 use flymq_protocol::ErrorCode;
 use flymq_protocol::error::ErrorReply;
 use flymq_protocol::messages::*;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::Setup;
 use super::common::Client;
@@ -281,10 +281,8 @@ async fn sessions_end_as_members_wanted() {
         member.take(answer.generation, Some(&answer.assignment));
     }
     settle(&mut [&mut gone, &mut one], &mut setup.clients, shared_evenly).await;
-    let began = Instant::now();
+    // Kafka's usual 45 s are longer than this is waited for.
     settle(&mut [&mut one], &mut setup.clients, |members| members[0].held.len() == 4).await;
-    // Not the 45 s that are usual.
-    assert!(began.elapsed() < Duration::from_secs(20));
     assert_eq!(setup.clients[1].refused(&gone.heartbeat(false)).await.0, ErrorCode::UnknownMember);
 }
 

@@ -15,10 +15,10 @@ use crate::process;
 const ABORTED: u32 = 8;
 
 /// Runs until standard input ends, and then to the end of the transaction that is open.
-pub async fn run(address: &str, number: u32, seed: u64) -> anyhow::Result<()> {
+pub async fn run(addresses: &str, number: u32, seed: u64) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
     let incarnation: u32 = random.random();
-    let client = process::connect(address).await?;
+    let client = process::connect(addresses).await?;
     // The name outlives the process, so that a new one ends what the last left open.
     let name = format!("bank-{number}");
     let producer = client

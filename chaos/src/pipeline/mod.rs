@@ -12,9 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
-use crate::broker::Broker;
-use crate::process::Process;
-use crate::proxy::Proxy;
+use crate::site::Site;
 use crate::{Options, Tally};
 
 /// Where records come from and go to.
@@ -29,17 +27,19 @@ const PARTITIONS: u32 = 4;
 const WORKERS: u32 = 3;
 /// How many keys there are. Records of a key come out in the order in which they went in.
 const KEYS: u64 = 100;
-/// No progress for so long means that something hangs.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How often it is looked how far the workers are.
+const POLL: Duration = Duration::from_millis(20);
+/// What the whole output may take once nothing goes wrong any longer.
+const REST_WITHIN: Duration = Duration::from_secs(300);
 
 /// Runs the pipeline and compares its output with its input.
 pub async fn run(options: &Options) -> anyhow::Result<Tally> {
     let began = Instant::now();
     let mut random = StdRng::seed_from_u64(options.seed);
     let data = tempfile::tempdir()?;
-    let mut broker = Broker::start(data.path()).await?;
-    let proxy = Proxy::start(broker.address.parse()?).await?;
-    let client = Client::connect(&broker.address).await?;
+    let mut site = Site::start(options.engine, data.path()).await?;
+    let addresses = site.addresses();
+    let client = Client::connect(&site.direct_addresses()).await?;
     for topic in [INPUT, OUTPUT] {
         client.create_topic(NewTopic::new(topic).partitions(PARTITIONS)).await?;
     }
@@ -48,47 +48,44 @@ pub async fn run(options: &Options) -> anyhow::Result<Tally> {
     client.produce_batch(INPUT, input).await.context("cannot produce the input")?;
 
     let progress = watch::Sender::new(0u64);
-    let start = |number: u32| start_worker(&proxy.address, number, progress.clone());
+    let watching = tokio::spawn(watch_progress(client.clone(), progress.clone()));
+    let start = |number: u32| options.languages.start("pipeline-worker", &addresses, number, 0);
     let mut workers = (0..WORKERS).map(start).collect::<anyhow::Result<Vec<_>>>()?;
     let mut tally = Tally::default();
-    let step = options.records / (options.pipeline_kills + 1);
-    for kill in 1..=options.pipeline_kills {
+    let step = options.records / (options.pipeline_faults + 1);
+    reach(&progress, 1, Duration::from_secs(90)).await?;
+    for fault in 1..=options.pipeline_faults {
         // Spread over the whole of the work, at any instant of it.
-        reach(&progress, kill * step).await?;
+        reach(&progress, fault * step, REST_WITHIN).await?;
         tokio::time::sleep(Duration::from_micros(random.random_range(0..30_000))).await;
-        match random.random_range(0..3) {
-            0 => {
-                let durability = if random.random() { "fsync" } else { "os" };
-                broker.kill_and_restart(durability).await?;
-            }
-            _ => {
-                let number = random.random_range(0..WORKERS);
-                workers[number as usize].kill().await?;
-                workers[number as usize] = start(number)?;
-            }
+        if random.random() {
+            site.strike(&mut random, &mut tally).await?;
+        } else {
+            let number = random.random_range(0..WORKERS);
+            workers[number as usize].kill().await?;
+            workers[number as usize] = start(number)?;
+            tally.kills += 1;
         }
-        tally.kills += 1;
-        if random.random_ratio(1, 3) {
-            tally.cuts += proxy.cut();
-        }
+        let (healed, before) = (Instant::now(), *progress.borrow());
+        reach(&progress, (before + 1).min(options.records), site.patience()).await?;
+        tally.went_on_after(healed.elapsed());
     }
-    let output = tokio::time::timeout(PATIENCE, output::read(&client, options.records))
+    let output = tokio::time::timeout(REST_WITHIN, output::read(&client, options.records))
         .await
         .context("the output did not become as long as the input")??;
+    watching.abort();
     for worker in workers {
         worker.finish().await?;
     }
-    // What workers were still about when they ended, and what is on the disk.
-    broker.kill_and_restart("fsync").await?;
+    // What workers were still about when they ended, and what is stored.
+    site.start_anew().await?;
     let rest = output::read(&client, 0).await?;
     if rest.len() != output.len() {
         bail!("the output grew from {} to {} records", output.len(), rest.len());
     }
     output::compare(&rest, options.records, &mut tally)?;
     println!(
-        "pipeline: {} kills, {} connections cut, seed {}: {} records in, {} out ({:.1} s)",
-        tally.kills,
-        tally.cuts,
+        "pipeline, seed {}: {} records in, {} out ({:.1} s)",
         options.seed,
         options.records,
         rest.len(),
@@ -97,29 +94,25 @@ pub async fn run(options: &Options) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-async fn reach(progress: &watch::Sender<u64>, records: u64) -> anyhow::Result<()> {
+async fn reach(
+    progress: &watch::Sender<u64>,
+    records: u64,
+    patience: Duration,
+) -> anyhow::Result<()> {
     let mut progress = progress.subscribe();
-    tokio::time::timeout(PATIENCE, progress.wait_for(|&done| done >= records))
+    tokio::time::timeout(patience, progress.wait_for(|&done| done >= records))
         .await
-        .with_context(|| format!("the pipeline stands still for {PATIENCE:?}"))??;
+        .with_context(|| format!("the pipeline stood still for {patience:?}"))??;
     Ok(())
 }
 
-/// Starts a worker, which says how many records it has passed on with each commit.
-fn start_worker(
-    address: &str,
-    number: u32,
-    progress: watch::Sender<u64>,
-) -> anyhow::Result<Process> {
-    let mut process = Process::start(&["pipeline-worker", address, &number.to_string()])?;
-    let mut lines = process.lines()?;
-    tokio::spawn(async move {
-        while let Ok(Some(line)) = lines.next_line().await {
-            match line.parse::<u64>() {
-                Ok(done) => progress.send_modify(|sum| *sum += done),
-                Err(_) => eprintln!("a worker said {line:?}"),
-            }
+/// Adds up again and again what the group has committed.
+async fn watch_progress(client: Client, progress: watch::Sender<u64>) {
+    loop {
+        if let Ok(offsets) = client.group_offsets(GROUP).await {
+            let done = offsets.iter().map(|it| u64::try_from(it.offset + 1).unwrap_or(0)).sum();
+            progress.send_if_modified(|before| std::mem::replace(before, done) != done);
         }
-    });
-    Ok(process)
+        tokio::time::sleep(POLL).await;
+    }
 }

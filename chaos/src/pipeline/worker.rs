@@ -1,6 +1,5 @@
 //! A worker of the pipeline, in a process of its own.
 
-use std::io::Write;
 use std::time::Duration;
 
 use flymq_core::{Consumer, ErrorCode, Record, TransactionalProducer};
@@ -12,8 +11,8 @@ use crate::process;
 const RECORDS: usize = 100;
 
 /// Runs until standard input ends.
-pub async fn run(address: &str, number: u32) -> anyhow::Result<()> {
-    let client = process::connect(address).await?;
+pub async fn run(addresses: &str, number: u32) -> anyhow::Result<()> {
+    let client = process::connect(addresses).await?;
     let ending = tokio::spawn(process::asked_to_end());
     let name = format!("pipeline-{number}");
     let producer = client
@@ -30,8 +29,8 @@ pub async fn run(address: &str, number: u32) -> anyhow::Result<()> {
         .build();
     consumer.subscribe([INPUT])?;
     while !ending.is_finished() {
-        let done = match pass_on(&mut consumer, &producer).await {
-            Ok(done) => done,
+        match pass_on(&mut consumer, &producer).await {
+            Ok(()) => {}
             Err(error) if is_final(&error) => return Err(error.into()),
             Err(error) => {
                 // To be aborted by the broker's restart is part of the game.
@@ -40,11 +39,8 @@ pub async fn run(address: &str, number: u32) -> anyhow::Result<()> {
                 }
                 // Nothing of the transaction was passed on: read it again.
                 consumer.rewind().await?;
-                0
             }
-        };
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{done}").and_then(|()| out.flush())?;
+        }
     }
     consumer.close(Duration::from_secs(10)).await?;
     producer.close(Duration::from_secs(10)).await?;
@@ -56,14 +52,14 @@ fn is_final(error: &flymq_core::Error) -> bool {
     matches!(error.code(), Some(ErrorCode::ProducerFenced | ErrorCode::InstanceFenced))
 }
 
-/// Passes on what one poll brings, in one transaction. Returns how many records that were.
+/// Passes on what one poll brings, in one transaction.
 async fn pass_on(
     consumer: &mut Consumer,
     producer: &TransactionalProducer,
-) -> flymq_core::Result<usize> {
+) -> flymq_core::Result<()> {
     let messages = consumer.poll(RECORDS, Duration::from_secs(1)).await?;
     if messages.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let transaction = producer.begin().await?;
     for message in &messages {
@@ -76,5 +72,5 @@ async fn pass_on(
     }
     transaction.send_offsets(consumer.processed()?).await?;
     transaction.commit().await?;
-    Ok(messages.len())
+    Ok(())
 }

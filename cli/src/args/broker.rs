@@ -46,10 +46,6 @@ pub struct BrokerOptions {
         default_value_if("console", "true", "127.0.0.1:9644")
     )]
     pub http_listen: Option<SocketAddr>,
-    /// Serve the console, a page to look at the broker with, over HTTP: at 127.0.0.1:9644 unless
-    /// --http-listen says otherwise
-    #[arg(long, env = "FLYMQ_CONSOLE", value_parser = BoolishValueParser::new())]
-    pub console: bool,
     /// Collector of OpenTelemetry to send traces and metrics to by OTLP over HTTP, such as
     /// http://127.0.0.1:4318
     #[cfg(feature = "otlp")]
@@ -63,6 +59,10 @@ pub struct BrokerOptions {
     #[cfg(feature = "otlp")]
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(100..))]
     pub otlp_metrics_interval_ms: u64,
+    /// Serve the console, a page to look at the broker with, over HTTP: at 127.0.0.1:9644 unless
+    /// --http-listen says otherwise
+    #[arg(long, env = "FLYMQ_CONSOLE", value_parser = BoolishValueParser::new())]
+    pub console: bool,
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,

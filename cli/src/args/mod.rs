@@ -5,6 +5,7 @@ mod bench;
 mod broker;
 mod capacity;
 mod certs;
+mod cluster;
 mod group;
 mod key;
 mod records;
@@ -19,6 +20,7 @@ pub use bench::{BenchCommand, BenchConsume, BenchLatency, BenchProduce};
 pub use broker::{BrokerOptions, ClientAuthArg, DurabilityArg, EngineArg};
 pub use capacity::CapacityOptions;
 pub use certs::{CertsCommand, DevCerts};
+pub use cluster::ClusterCommand;
 pub use group::GroupCommand;
 pub use key::{GenerateKey, KeyCommand, KeyOptions, OnUndecryptableArg};
 pub use records::{CompressionArg, ConsumeOptions, FromArg, IsolationArg, ProduceOptions};
@@ -54,7 +56,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a broker until it is told to stop (SIGTERM or Ctrl-C)
-    Broker(BrokerOptions),
+    Broker(Box<BrokerOptions>),
     /// Store lines of standard input or of a file as records
     Produce(ProduceOptions),
     /// Print the records of a topic
@@ -99,6 +101,9 @@ pub enum Command {
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// Show how the cluster is
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Work out what a deployment needs: disk, memory and network
     Capacity(CapacityOptions),
     /// Print a completion script for a shell
@@ -124,6 +129,7 @@ impl Command {
             | Self::Key(_)
             | Self::Bench(_)
             | Self::Health { .. }
+            | Self::Cluster(_)
             | Self::Capacity(_)
             | Self::Completions { .. } => "error",
         }

@@ -1,7 +1,7 @@
 //! A collector of OpenTelemetry: OTLP over HTTP, no more than a test needs of it.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 

@@ -138,7 +138,7 @@ impl Endpoint {
 
 /// For how long an endpoint is left out at most, after so many earlier failures.
 fn cool_down(longest_pause: Duration, failures: u32) -> Duration {
-    longest_pause.max(Duration::from_millis(10)).saturating_mul(1 << failures.min(4))
+    longest_pause.max(Duration::from_millis(10)).saturating_mul(1 << failures.min(6))
 }
 
 /// All endpoints that are known.
@@ -241,7 +241,7 @@ impl Endpoints {
 mod tests {
     use super::*;
 
-    const LONGEST: Duration = Duration::from_millis(20);
+    const LONGEST: Duration = Duration::from_millis(10);
 
     fn endpoints(named: &[(&str, u8, Origin)]) -> Endpoints {
         let endpoints = Endpoints::default();
@@ -305,15 +305,15 @@ mod tests {
     #[tokio::test]
     async fn the_time_that_an_endpoint_is_left_out_grows_to_a_bound() {
         assert_eq!(cool_down(LONGEST, 0), LONGEST);
-        assert_eq!(cool_down(LONGEST, 4), LONGEST * 16);
-        assert_eq!(cool_down(LONGEST, u32::MAX), LONGEST * 16);
+        assert_eq!(cool_down(LONGEST, 6), LONGEST * 64);
+        assert_eq!(cool_down(LONGEST, u32::MAX), LONGEST * 64);
         let all = endpoints(&[("a:1", 1, Origin::Bootstrap)]);
         let endpoint = all.by_preference().remove(0);
         assert_eq!(all.next_probe(), None);
-        for failures in 0..8 {
+        for failures in 0..4 {
             let failed_at = Instant::now();
             endpoint.failed(&broken(), LONGEST);
-            let least = LONGEST * (1 << failures.min(4)) / 2;
+            let least = LONGEST * (1 << failures) / 2;
             assert!(all.next_probe().unwrap() - failed_at >= least, "{failures}");
             assert!(all.take_probes().is_empty());
             tokio::time::sleep_until(all.next_probe().unwrap()).await;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use flymq_protocol::{BatchBuilder, Codec, RecordBatch};
 use tokio::time::Instant;
 
-use super::delivery::BatchFate;
+use super::delivery::{BatchFate, Delivery};
+use super::report::{DeliveryListener, Reported};
 
 /// What bounds the batches of a producer.
 #[derive(Clone, Debug)]
@@ -71,6 +72,33 @@ pub(super) struct Open {
     pub fate: Arc<BatchFate>,
     pub held: usize,
     pub deadline: Instant,
+    /// The records of which a listener is to be told. Kept here for as long as there may be more.
+    pub reports: Option<(Arc<dyn DeliveryListener>, Vec<Reported>)>,
+}
+
+impl Open {
+    /// The delivery of a record of the batch.
+    pub fn delivery(&mut self, index: u32, timestamp: i64) -> Delivery {
+        Delivery::new(self.fate.clone(), index, timestamp)
+    }
+
+    /// Has a listener told of a record of the batch.
+    pub fn report(&mut self, listener: &Arc<dyn DeliveryListener>, record: Reported) {
+        match &mut self.reports {
+            Some((known, records)) if Arc::ptr_eq(known, listener) => records.push(record),
+            _ => {
+                self.promise();
+                self.reports = Some((listener.clone(), vec![record]));
+            }
+        }
+    }
+
+    /// Hands what is to be reported to the batch's fate.
+    pub fn promise(&mut self) {
+        if let Some((listener, records)) = self.reports.take() {
+            self.fate.promise(listener, records);
+        }
+    }
 }
 
 /// A batch in flight and how it stands.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::report::{DeliveryListener, DeliveryReport, Reported};
 use crate::error::{Error, Result};
 use crate::record::RecordMetadata;
 
@@ -21,6 +22,7 @@ pub(super) struct BatchFate {
 enum Waiting {
     Task(Waker),
     Callback(Callback),
+    Listener(Arc<dyn DeliveryListener>, Vec<Reported>),
 }
 
 type Callback = Box<dyn FnOnce(&BatchFate, &Result<u64>) + Send>;
@@ -31,7 +33,7 @@ impl BatchFate {
     }
 
     /// Decides the fate. Only the first decision counts.
-    pub fn decide(&self, outcome: Result<u64>) {
+    pub fn decide(self: &Arc<Self>, outcome: Result<u64>) {
         if self.outcome.set(outcome).is_err() {
             return;
         }
@@ -41,12 +43,33 @@ impl BatchFate {
             match waiting {
                 Waiting::Task(waker) => waker.wake(),
                 Waiting::Callback(callback) => callback(self, outcome),
+                Waiting::Listener(listener, records) => {
+                    listener.decided(DeliveryReport::new(self.clone(), records));
+                }
             }
         }
     }
 
     pub fn is_decided(&self) -> bool {
         self.outcome.get().is_some()
+    }
+
+    /// Has a listener told of records, while the fate is not decided yet.
+    pub fn promise(&self, listener: Arc<dyn DeliveryListener>, records: Vec<Reported>) {
+        debug_assert!(!self.is_decided(), "a report comes too late");
+        self.waiting().push(Waiting::Listener(listener, records));
+    }
+
+    pub fn outcome(&self) -> Option<&Result<u64>> {
+        self.outcome.get()
+    }
+
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    pub fn partition(&self) -> u32 {
+        self.partition
     }
 
     /// Where a record of the batch was stored.
@@ -157,6 +180,25 @@ impl Delivery {
         }
     }
 
+    /// Has a listener told what became of the record, together with the others of its batch that it is
+    /// to be told of: at once if that is known, else on the thread that the answer comes in on. `tag`
+    /// comes back in the report. It costs no memory of its own and no call for each record.
+    pub fn report_to(self, listener: &Arc<dyn DeliveryListener>, tag: u64) {
+        let Self { fate, index, timestamp, .. } = self;
+        let record = Reported { index, timestamp, tag };
+        let mut waiting = fate.waiting();
+        if fate.is_decided() {
+            drop(waiting);
+            return listener.decided(DeliveryReport::new(fate, vec![record]));
+        }
+        match waiting.last_mut() {
+            Some(Waiting::Listener(known, records)) if Arc::ptr_eq(known, listener) => {
+                records.push(record);
+            }
+            _ => waiting.push(Waiting::Listener(listener.clone(), vec![record])),
+        }
+    }
+
     fn metadata(&self, outcome: &Result<u64>) -> Result<RecordMetadata> {
         self.fate.metadata(outcome, self.index, self.timestamp)
     }
@@ -216,5 +258,45 @@ mod tests {
         Delivery::new(lost.clone(), 0, 0).on_result(callback(answers));
         lost.decide(Err(Error::closed("send", "producer")));
         assert_eq!(heard.recv().unwrap().unwrap_err().code(), Some(ErrorCode::Closed));
+    }
+
+    #[test]
+    fn listeners_are_told_of_a_batch_at_once() {
+        struct Told(Mutex<Vec<DeliveryReport>>);
+        impl DeliveryListener for Told {
+            fn decided(&self, report: DeliveryReport) {
+                self.0.lock().unwrap().push(report);
+            }
+        }
+        let [first, second] = [(); 2].map(|()| Arc::new(Told(Mutex::default())));
+        let listeners: [Arc<dyn DeliveryListener>; 2] = [first.clone(), second.clone()];
+        let fate = Arc::new(BatchFate::new("orders".into(), 2));
+        for (index, to) in [(0, 0), (1, 0), (2, 1), (3, 0)] {
+            let delivery = Delivery::new(fate.clone(), index, 70 + i64::from(index));
+            delivery.report_to(&listeners[to], 500 + u64::from(index));
+        }
+        assert!(first.0.lock().unwrap().is_empty());
+        fate.decide(Ok(40));
+        Delivery::new(fate, 4, 74).report_to(&listeners[1], 504);
+        let told = |listener: &Told| -> Vec<Vec<(u64, Option<u64>, i64)>> {
+            let reports = listener.0.lock().unwrap();
+            let records = |report: &DeliveryReport| {
+                assert!(&**report.topic() == "orders" && report.partition() == 2);
+                let all = 0..report.count();
+                all.map(|i| (report.tag(i), report.offset(i), report.timestamp(i))).collect()
+            };
+            reports.iter().map(records).collect()
+        };
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4]
+            .map(|i: u8| (500 + u64::from(i), Some(40 + u64::from(i)), 70 + i64::from(i)));
+        assert_eq!(told(&first), [vec![a, b], vec![d]]);
+        assert_eq!(told(&second), [vec![c], vec![e]]);
+
+        let lost = Arc::new(BatchFate::new("orders".into(), 0));
+        Delivery::new(lost.clone(), 0, 0).report_to(&listeners[0], 9);
+        lost.decide(Err(Error::closed("send", "producer")));
+        let report = first.0.lock().unwrap().pop().unwrap();
+        assert_eq!((report.tag(0), report.offset(0)), (9, None));
+        assert_eq!(report.error().and_then(Error::code), Some(ErrorCode::Closed));
     }
 }

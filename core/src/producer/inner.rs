@@ -9,9 +9,10 @@ use flymq_protocol::partitioner::partition_for_key;
 use flymq_protocol::{ErrorCode, batch};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 
-use super::batch::{Identity, Limits, Sealed};
+use super::batch::{Identity, Limits, Open, Sealed};
 use super::delivery::{self, Delivery};
 use super::driver;
+use super::queue::Entry;
 use super::topics::TopicState;
 use super::transaction::Coordinator;
 use crate::client::Core;
@@ -112,23 +113,48 @@ impl Inner {
         record: Record,
         transaction: u64,
     ) -> Result<Delivery> {
-        let record = self.core.seal(topic, record)?;
+        let record = match self.send_now(topic, record, transaction, Open::delivery) {
+            Ok(taken) => return taken,
+            Err(record) => record,
+        };
         let size = self.admit(&record, transaction)?;
         let topic = match self.known(topic) {
-            // The limit may have been raised for a record that exceeds it.
             Some(topic) if topic.is_current() && topic.admit(&record, size).is_ok() => topic,
             _ => self.learn(topic).await?,
         };
         topic.admit(&record, size)?;
-        let space = match self.space.try_acquire_many(size as u32) {
-            Ok(space) => space,
-            Err(_) => self
-                .space
-                .acquire_many(size as u32)
-                .await
-                .map_err(|_| Error::closed("send", "producer"))?,
+        let space = self.space.acquire_many(size as u32).await;
+        let space = space.map_err(|_| Error::closed("send", "producer"))?;
+        self.append(&topic, &record, space, transaction, Open::delivery)
+    }
+
+    /// Takes a record in if nothing has to be waited for. Otherwise gives it back, encrypted where
+    /// records are.
+    pub fn send_now<T>(
+        self: &Arc<Self>,
+        topic: &str,
+        record: Record,
+        transaction: u64,
+        answer: impl FnOnce(&mut Open, u32, i64) -> T,
+    ) -> std::result::Result<Result<T>, Record> {
+        let record = match self.core.seal(topic, record) {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error)),
         };
-        self.append(&topic, &record, space, transaction)
+        let size = match self.admit(&record, transaction) {
+            Ok(size) => size,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(topic) = self.known(topic)
+            && topic.is_current()
+            // The limit may have been raised for a record that exceeds it.
+            && topic.admit(&record, size).is_ok()
+            && let Ok(space) = self.space.try_acquire_many(size as u32)
+        {
+            return Ok(self.append(&topic, &record, space, transaction, answer));
+        }
+        // What is encrypted once stays as it is.
+        Err(Record { forwarded: true, ..record })
     }
 
     /// Takes a record in if there is room for it now.
@@ -152,17 +178,18 @@ impl Inner {
                 format!("the buffer of {} bytes has no room for {size} more", self.buffer_bytes),
             ),
         })?;
-        self.append(&topic, &record, space, transaction)
+        self.append(&topic, &record, space, transaction, Open::delivery)
     }
 
     /// Puts a record into its partition's batch, where it keeps the room it has been given.
-    fn append(
+    fn append<T>(
         self: &Arc<Self>,
         topic: &TopicState,
         record: &Record,
         space: SemaphorePermit<'_>,
         transaction: u64,
-    ) -> Result<Delivery> {
+        answer: impl FnOnce(&mut Open, u32, i64) -> T,
+    ) -> Result<T> {
         let count = topic.count;
         let size = space.num_permits();
         let index = match (record.partition, &record.key) {
@@ -184,7 +211,8 @@ impl Inner {
         // Seen under the lock that giving up and committing take too: nothing can slip in behind it.
         self.check_open("send")?;
         self.check_transaction(transaction)?;
-        let appended = queue.append(partition, record, size, timestamp, deadline, &self.limits);
+        let entry = Entry { record, size, timestamp };
+        let appended = queue.append(partition, &entry, deadline, &self.limits, answer);
         space.forget();
         self.core.metrics.buffered(size as i64, 1);
         let at_once = appended.opened.is_some() && self.linger.is_zero();
@@ -198,7 +226,7 @@ impl Inner {
         if appended.full || at_once {
             self.dispatch(partition);
         }
-        Ok(appended.delivery)
+        Ok(appended.answer)
     }
 
     pub fn has_work(&self) -> bool {

@@ -10,6 +10,7 @@ mod queue;
 mod queue_tests;
 #[cfg(test)]
 mod queue_txn_tests;
+mod report;
 mod sending;
 mod topics;
 mod transaction;
@@ -19,9 +20,12 @@ use std::time::Duration;
 
 use flymq_protocol::ErrorCode;
 
+use batch::Open;
 pub use builder::{Compression, ProducerBuilder};
 pub use delivery::Delivery;
 use inner::Inner;
+use report::Reported;
+pub use report::{DeliveryListener, DeliveryReport};
 pub use transaction::{
     GroupOffsets, Transaction, TransactionalProducer, TransactionalProducerBuilder,
 };
@@ -104,6 +108,31 @@ impl Producer {
     /// or the buffer could never hold, CLOSED.
     pub async fn send(&self, topic: &str, record: Record) -> Result<Delivery> {
         self.handle.inner.send(topic, record, 0).await
+    }
+
+    /// Takes a record in as [`send`](Producer::send) does, if nothing has to be waited for; otherwise
+    /// gives it back, perhaps encrypted by now, to be sent with that. It may be called outside of a
+    /// runtime.
+    pub fn send_now(
+        &self,
+        topic: &str,
+        record: Record,
+    ) -> std::result::Result<Result<Delivery>, Record> {
+        self.handle.inner.send_now(topic, record, 0, Open::delivery)
+    }
+
+    /// As [`send_now`](Producer::send_now), with a listener that is told what becomes of the record, as
+    /// [`Delivery::report_to`] does, and without a delivery.
+    pub fn post_now(
+        &self,
+        topic: &str,
+        record: Record,
+        listener: &Arc<dyn DeliveryListener>,
+        tag: u64,
+    ) -> std::result::Result<Result<()>, Record> {
+        self.handle.inner.send_now(topic, record, 0, |batch, index, timestamp| {
+            batch.report(listener, Reported { index, timestamp, tag });
+        })
     }
 
     /// Takes a record in if there is room for it now. Otherwise as [`send`](Producer::send).

@@ -17,7 +17,7 @@ use flymq_protocol::{BatchBuilder, Codec, RecordBatch};
 use tokio::time::Instant;
 
 use super::batch::{Flying, GivenUp, Identity, Limits, Open, Sealed};
-use super::delivery::{BatchFate, Delivery};
+use super::delivery::BatchFate;
 use crate::record::Record;
 
 #[derive(Default)]
@@ -80,9 +80,18 @@ impl PartitionQueue {
     }
 }
 
+/// A record that is to be appended.
+pub(super) struct Entry<'a> {
+    pub record: &'a Record,
+    /// Bytes it takes of the producer's buffer.
+    pub size: usize,
+    pub timestamp: i64,
+}
+
 /// What appending a record led to.
-pub(super) struct Appended {
-    pub delivery: Delivery,
+pub(super) struct Appended<T> {
+    /// How the record's fate will be known.
+    pub answer: T,
     /// The record began a batch, of this number, which is due after the producer's linger.
     pub opened: Option<u64>,
     /// A batch is full and may be sent.
@@ -90,16 +99,17 @@ pub(super) struct Appended {
 }
 
 impl Queue {
-    /// Adds a record to the open batch, beginning one if need be.
-    pub fn append(
+    /// Adds a record to the open batch, beginning one if need be. `answer` is given the batch, the
+    /// record's place in it and its timestamp.
+    pub fn append<T>(
         &mut self,
         queue: &PartitionQueue,
-        record: &Record,
-        size: usize,
-        timestamp: i64,
+        entry: &Entry<'_>,
         deadline: impl FnOnce() -> Instant,
         limits: &Limits,
-    ) -> Appended {
+        answer: impl FnOnce(&mut Open, u32, i64) -> T,
+    ) -> Appended<T> {
+        let Entry { record, size, timestamp } = *entry;
         let mut full = false;
         if self.open.as_ref().is_some_and(|open| open.builder.size() + size > limits.batch_bytes) {
             self.seal(limits.codec);
@@ -115,6 +125,7 @@ impl Queue {
                 fate: Arc::new(BatchFate::new(queue.topic.clone(), queue.partition)),
                 held: 0,
                 deadline: deadline(),
+                reports: None,
             }
         });
         let index = open.builder.count();
@@ -125,14 +136,14 @@ impl Queue {
             timestamp,
         );
         open.held += size;
-        let delivery = Delivery::new(open.fate.clone(), index, timestamp);
+        let answer = answer(open, index, timestamp);
         if open.builder.size() >= limits.batch_bytes {
             self.seal(limits.codec);
             full = true;
         }
         self.opened += u64::from(opened);
         let still_open = opened && self.open.is_some();
-        Appended { delivery, opened: still_open.then_some(self.opened), full }
+        Appended { answer, opened: still_open.then_some(self.opened), full }
     }
 
     /// Closes the open batch, if there is one.
@@ -140,6 +151,7 @@ impl Queue {
         self.due = false;
         if let Some(mut open) = self.open.take() {
             self.last_size = open.builder.size();
+            open.promise();
             self.sealed.push_back(Sealed {
                 batch: open.builder.build(codec),
                 fate: open.fate,

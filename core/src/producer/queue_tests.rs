@@ -10,9 +10,9 @@ use flymq_protocol::{Codec, RecordBatch};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::batch::{Identity, Limits};
+use super::batch::{Identity, Limits, Open};
 use super::delivery::Delivery;
-use super::queue::{Next, PartitionQueue};
+use super::queue::{Entry, Next, PartitionQueue};
 use crate::error::Error;
 use crate::record::Record;
 
@@ -121,8 +121,9 @@ impl World {
         let number = self.deliveries.len() as u64;
         let deadline = || self.began + Duration::from_secs(number);
         let mut queue = self.partition.lock();
-        let appended = queue.append(&self.partition, &record, record.size(), 0, deadline, &LIMITS);
-        self.deliveries.push(appended.delivery);
+        let entry = Entry { record: &record, size: record.size(), timestamp: 0 };
+        let appended = queue.append(&self.partition, &entry, deadline, &LIMITS, Open::delivery);
+        self.deliveries.push(appended.answer);
     }
 
     fn send(&mut self) {

@@ -9,9 +9,9 @@ use flymq_protocol::RecordBatch;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::batch::Identity;
+use super::batch::{Identity, Open};
 use super::delivery::Delivery;
-use super::queue::{Next, PartitionQueue};
+use super::queue::{Entry, Next, PartitionQueue};
 use super::queue_tests::{LIMITS, is_bad, number};
 use crate::error::Error;
 use crate::record::Record;
@@ -86,8 +86,9 @@ impl World {
         let record = Record::new(self.numbers.to_string());
         let mut queue = self.partition.lock();
         let size = record.size();
-        let appended = queue.append(&self.partition, &record, size, 0, Instant::now, &LIMITS);
-        self.current.sent.push((self.numbers, appended.delivery));
+        let entry = Entry { record: &record, size, timestamp: 0 };
+        let appended = queue.append(&self.partition, &entry, Instant::now, &LIMITS, Open::delivery);
+        self.current.sent.push((self.numbers, appended.answer));
         self.numbers += 1;
     }
 

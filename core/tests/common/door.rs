@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use flymq_core::{Circuit, Client, Config, EndpointMetrics};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use super::config;
+use super::members::LONG;
 
 /// What becomes of the bytes that come in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,4 +117,38 @@ async fn pump(
             return;
         }
     }
+}
+
+/// Options for several addresses.
+pub fn several(addresses: &[impl ToString]) -> Config {
+    Config {
+        bootstrap: addresses.iter().map(ToString::to_string).collect(),
+        request_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(2),
+        ..config("localhost")
+    }
+}
+
+/// Waits for what does not come about by waiting for anything in particular.
+pub async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+pub fn endpoint(client: &Client, address: SocketAddr) -> Option<EndpointMetrics> {
+    let address = address.to_string();
+    client.metrics().endpoints.into_iter().find(|endpoint| endpoint.address == address)
+}
+
+pub fn circuit(client: &Client, address: SocketAddr) -> Option<Circuit> {
+    endpoint(client, address).map(|endpoint| endpoint.circuit)
+}
+
+/// An address at which nobody listens.
+pub async fn vacant() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

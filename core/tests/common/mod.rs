@@ -27,7 +27,12 @@ use tokio::task::JoinHandle;
 /// How long records that are there may take to come.
 const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 
+/// A broker of its own; or, where FLYMQ_TEST_KAFKA names a Kafka cluster, a gateway to that, emptied.
+/// Tests then have to run one after the other.
 pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
+    if let Ok(cluster) = std::env::var("FLYMQ_TEST_KAFKA") {
+        return gateway(&cluster, listen).await;
+    }
     let config = flymq_broker::Config {
         data_dir: dir.into(),
         listen,
@@ -35,6 +40,19 @@ pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
         ..Default::default()
     };
     Broker::start(config).await.unwrap()
+}
+
+async fn gateway(cluster: &str, listen: SocketAddr) -> Broker {
+    let kafka = flymq_broker::kafka::KafkaConfig::new(cluster);
+    let engine = flymq_broker::EngineConfig::Kafka(Box::new(kafka));
+    let broker = Broker::start(flymq_broker::Config { engine, listen, ..Default::default() });
+    let broker = broker.await.unwrap();
+    let client = Client::with_config(config(&broker.local_addr().to_string())).await.unwrap();
+    for topic in client.list_topics().await.unwrap() {
+        client.delete_topic(&topic.name).await.unwrap();
+    }
+    client.close().await;
+    broker
 }
 
 pub async fn broker() -> (tempfile::TempDir, Broker, String) {

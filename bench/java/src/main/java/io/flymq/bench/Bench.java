@@ -1,6 +1,7 @@
 package io.flymq.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -29,6 +30,9 @@ public final class Bench {
   }
 
   public static void main(String[] arguments) throws Exception {
+    // Applications log to standard output.
+    PrintStream out = System.out;
+    System.setOut(System.err);
     boolean fsync = arguments[2].equals("fsync");
     List<Peer> peers =
         new ArrayList<>(
@@ -47,7 +51,7 @@ public final class Bench {
       }
       peers.add(peers.remove(0));
     }
-    new ObjectMapper().writeValue(System.out, measured);
+    new ObjectMapper().writeValue(out, measured);
     System.exit(0);
   }
 
