@@ -47,8 +47,8 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
-	clean need-rust need-python need-java
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
+	clean need-rust need-python need-java need-node
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,7 +59,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-docs test-python test-c test-java test-kafka ## Run all tests
+test: test-rust test-supply test-docs test-console test-python test-c test-java test-kafka ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -71,6 +71,10 @@ test-supply: $(VENV)/.tools | need-rust ## Licences, versions and sources of wha
 
 test-docs: $(CACHE)/mkdocs/.tools ## Links and structure of the documentation
 	$(MKDOCS) --clean
+
+test-console: console/node_modules/.package-lock.json | need-rust ## Tests of the console, in a real browser if there is one
+	cargo build --quiet --workspace --bin flymq
+	cd console && npm run --silent check && npm run --silent test && npm run --silent drift && npm run --silent browser
 
 test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the raw Python client
 	$(BIN)/mypy --config-file bindings-python/pyproject.toml \
@@ -150,7 +154,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist bindings-java/*/target examples/*/target bench/java/target
+	rm -rf $(VENV) $(CACHE) dist console/node_modules bindings-java/*/target examples/*/target bench/java/target
 
 # Files.
 
@@ -174,6 +178,10 @@ $(RELEASED)/.wheel: dist/.wheel
 $(VENV)/.tools: bindings-python/requirements-dev.txt | need-python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r bindings-python/requirements-dev.txt
+	touch $@
+
+console/node_modules/.package-lock.json: console/package.json console/package-lock.json | need-node
+	cd console && npm ci --silent
 	touch $@
 
 $(CACHE)/mkdocs/.tools: tools/site/requirements.txt | need-python
@@ -215,3 +223,9 @@ need-java:
 	@javac -version 2>&1 | grep -qE 'javac (1[7-9]|[2-9][0-9])' || \
 		{ echo "install a JDK of version 17 or later (Debian: apt-get install openjdk-17-jdk-headless): the Java modules need it" >&2; exit 1; }
 	@command -v mvn > /dev/null || { echo "install Maven (Debian: apt-get install maven): it builds the Java modules" >&2; exit 1; }
+
+need-node:
+	@version=$$(node --version 2> /dev/null) || true; \
+	if [ "$$(printf '%s\n' v20.19 "$$version" | sort -V | head -n 1)" != v20.19 ] || ! command -v npm > /dev/null; then \
+		echo "install Node.js 20.19 or later with npm (found: $${version:-none}): the console's page is tested with it" >&2; exit 1; \
+	fi

@@ -431,7 +431,7 @@ fn metadata(shared: &Shared, request: MetadataRequest) -> Reply<MetadataResponse
     }
 }
 
-fn cluster_status(shared: &Shared) -> Reply<ClusterStatusResponse> {
+pub fn cluster_status(shared: &Shared) -> Reply<ClusterStatusResponse> {
     let brokers = shared.brokers();
     match shared.engine.cluster_status() {
         Reply::Ready(result) => {

@@ -95,6 +95,7 @@ if (executable === undefined) {
       await press("Enter");
       await page.getByRole("button", { name: "JSON" }).first().waitFor();
       assert.equal(await page.locator("button.line").first().getAttribute("aria-expanded"), "true");
+      await page.screenshot({ path: `${SHOTS}/record-desktop.png` });
       assert.deepEqual(wrong, []);
       await page.context().close();
     });
@@ -114,7 +115,7 @@ if (executable === undefined) {
       assert.match(await lines.nth(1).locator("pre").innerText(), /^000000 {2}82 a2 69 64/);
       await lines.nth(3).getByRole("button").first().click();
       await page.getByText("Only who has that key can read it.").waitFor();
-      await page.screenshot({ path: `${SHOTS}/record-desktop.png`, fullPage: true });
+      await page.screenshot({ path: `${SHOTS}/formats-desktop.png`, fullPage: true });
 
       await page.goto(`${broker.url}#/topics/audit/records`);
       const long = page.locator("ol.records > li").filter({ hasText: "0123456789" });

@@ -134,11 +134,13 @@ export type Engine = {
   disk: { free_bytes: number; bytes: number; min_free_bytes: number } | null;
   transactions: { open: number; oldest_ms: number } | null;
   cluster: {
-    nodes: number;
-    connected_nodes: number;
-    under_replicated_partitions: number;
-    lagging_replicas: number;
-  } | null;
+    engine: string;
+    brokers: { id: number; host: string; port: number }[];
+    nodes: { id: number; host: string; port: number; controller: boolean }[];
+    under_replicated: number;
+    offline: number;
+    troubled: { topic: string; partition: number }[];
+  };
   inflight_bytes: number;
   inflight_limit_bytes: number;
   metrics: Record<string, number>;

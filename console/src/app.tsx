@@ -6,7 +6,7 @@ import { logOut } from "./api";
 import { State } from "./components";
 import { duration } from "./format";
 import { to, useRoute } from "./route";
-import { restart, useLogin, useOverview } from "./store";
+import { forget, restart, useLogin, useOverview } from "./store";
 import { ConnectionsView } from "./views/connections";
 import { EngineView } from "./views/engine";
 import { GroupView } from "./views/group";
@@ -108,7 +108,7 @@ export function App(): JSX.Element {
             )
           )}
           {data?.principal != null && (
-            <button type="button" class="plain" onClick={() => (logOut(), restart())}>
+            <button type="button" class="plain" onClick={() => (logOut(), forget(), restart())}>
               Log out {data.principal}
             </button>
           )}

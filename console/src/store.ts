@@ -73,6 +73,14 @@ export function restart(): void {
   void tick();
 }
 
+/** Forgets all that a user was told. */
+export function forget(): void {
+  answers.clear();
+  trends.clear();
+  rates.clear();
+  histograms.length = 0;
+}
+
 async function ask(path: string): Promise<boolean> {
   try {
     const data = await call<unknown>(path);

@@ -8,8 +8,8 @@ use super::rules::{Operation, Resource};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need(pub Resource, pub Operation);
 
-/// What it takes to see how the broker itself is: its connections, latencies and storage. No
-/// operation of the protocol tells; the console does.
+/// What it takes to see how the broker itself is: the cluster's status, and in the console its
+/// connections, latencies and storage too.
 pub const OBSERVE: Need = Need(Resource::Cluster, Operation::Describe);
 
 /// What has to hold before an operation is carried out.
@@ -54,7 +54,7 @@ pub fn gate(op: OpCode) -> Gate {
         OpCode::AddPartitions => all(&[Need(Topic, Alter)]),
         OpCode::DescribeTopic => all(&[Need(Topic, Describe)]),
         OpCode::AlterTopic => all(&[Need(Topic, Alter)]),
-        OpCode::ClusterStatus => all(&[Need(Cluster, Describe)]),
+        OpCode::ClusterStatus => all(&[OBSERVE]),
         OpCode::Subscribe => all(&[Need(Group, Read), Need(Topic, Read)]),
         OpCode::Commit => each(&[Need(Group, Read)], Topic, Read),
         OpCode::Heartbeat => all(&[Need(Group, Read)]),

@@ -136,7 +136,7 @@ async fn whatever_is_asked_for_is_answered() {
         "topic?name=../../etc/passwd",
         "group?name=%FF%FE",
         "%2e%2e/metrics",
-        "topic?name=<script>",
+        "topic?name=%3Cscript%3E",
     ];
     for call in missing {
         let answer = web.get(&format!("/api/v1/{call}")).await;

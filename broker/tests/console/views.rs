@@ -139,12 +139,13 @@ async fn who_is_connected_and_how_long_requests_take() {
     let hello = HelloRequest { client_id: "till-7".into(), software: "test/1".into() };
     client.call(&hello).await.unwrap();
     client.create("orders", 1, &[]).await;
+    client.produce("orders", 0, &["one"]).await;
     client.refused(&DescribeTopicRequest { name: "other".into() }).await;
     let found = web.call("connections").await;
     assert_eq!((&found["count"], &found["limit"]), (&json!(1), &json!(10_000)));
     let line = &found["connections"][0];
     assert_eq!((&line["client_id"], &line["software"]), (&json!("till-7"), &json!("test/1")));
-    assert_eq!((&line["requests"], &line["tls"]), (&json!(3), &json!(false)));
+    assert_eq!((&line["requests"], &line["tls"]), (&json!(4), &json!(false)));
     assert_eq!(line["address"], client.stream.local_addr().unwrap().to_string());
     drop(client);
     eventually(&mut web, "connections", |now| now["count"] == 0).await;

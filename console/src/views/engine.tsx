@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { Engine } from "../api";
 import { Answered, Figure, Table } from "../components";
-import { bytes, count, duration } from "../format";
+import { bytes, count, duration, time } from "../format";
 import { useCall, useOverview } from "../store";
 
 export function EngineView(): JSX.Element {
@@ -39,21 +39,15 @@ export function EngineView(): JSX.Element {
                   note={`at most ${bytes(engine.inflight_limit_bytes)}`}
                 />
                 {memory !== undefined && <Figure name="Resident memory" value={bytes(memory)} />}
-                {engine.cluster !== null && (
-                  <>
-                    <Figure
-                      name="Nodes"
-                      value={`${engine.cluster.connected_nodes} of ${engine.cluster.nodes}`}
-                      note="connected"
-                    />
-                    <Figure
-                      name="Under-replicated"
-                      value={count(engine.cluster.under_replicated_partitions)}
-                      note={`${count(engine.cluster.lagging_replicas)} replicas lag`}
-                    />
-                  </>
+                {engine.cluster.nodes.length > 0 && (
+                  <Figure
+                    name="Under-replicated"
+                    value={count(engine.cluster.under_replicated)}
+                    note={`partitions; ${count(engine.cluster.offline)} offline`}
+                  />
                 )}
               </dl>
+              {engine.cluster.nodes.length > 0 && <Cluster cluster={engine.cluster} />}
               <section aria-labelledby="counters">
                 <h2 id="counters">Counters</h2>
                 <Table
@@ -77,9 +71,37 @@ export function EngineView(): JSX.Element {
   );
 }
 
+function Cluster(props: { cluster: Engine["cluster"] }): JSX.Element {
+  const { brokers, nodes, troubled } = props.cluster;
+  const rows = [
+    ...brokers.map((one) => ({ ...one, what: "broker" })),
+    ...nodes.map((one) => ({ ...one, what: one.controller ? "node, controller" : "node" })),
+  ];
+  return (
+    <section aria-labelledby="cluster">
+      <h2 id="cluster">Cluster</h2>
+      <Table
+        caption="Brokers and nodes"
+        rows={rows}
+        id={(one) => `${one.what} ${one.id}`}
+        columns={[
+          { title: "What", cell: (one) => one.what },
+          { title: "Id", number: true, cell: (one) => one.id },
+          { title: "Address", cell: (one) => `${one.host}:${one.port}` },
+        ]}
+      />
+      {troubled.length > 0 && (
+        <p class="trouble">
+          Without all their copies: {troubled.map(({ topic, partition }) => `${topic} ${partition}`).join(", ")}
+        </p>
+      )}
+    </section>
+  );
+}
+
 function figure(name: string, value: number): string {
   if (name.includes("bytes")) return bytes(value);
-  if (name === "process_start_time_seconds") return new Date(value * 1000).toISOString();
+  if (name === "process_start_time_seconds") return time(value * 1000).slice(0, 16);
   if (name.includes("seconds")) return duration(value * 1000);
   return count(value);
 }

@@ -26,7 +26,7 @@ export function GroupView(props: { name: string }): JSX.Element {
                 <Figure name="Lag" value={count(lags.reduce((sum, lag) => sum + lag.records, 0))} note="records">
                   <Trend large series={trend(`group lag ${name}`)} label="Lag" />
                 </Figure>
-                <Figure name="Time lag" value={age(ages.length === 0 ? null : Math.max(...ages))} note="oldest unprocessed record">
+                <Figure name="Time lag" value={age(ages.length === 0 ? null : Math.max(...ages))} note="of the oldest">
                   <Trend large series={trend(`group age ${name}`)} label="Time lag" format={duration} />
                 </Figure>
                 <Figure name="State" value={group.state} note={`generation ${group.generation}`} />

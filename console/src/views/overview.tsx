@@ -38,7 +38,7 @@ export function OverviewView(): JSX.Element {
               <Figure name="Lag" value={count(overview.lag.records)} note="records, all groups">
                 <Trend large series={trend("lag")} label="Lag" />
               </Figure>
-              <Figure name="Time lag" value={age(overview.lag.age_ms)} note="oldest unprocessed record">
+              <Figure name="Time lag" value={age(overview.lag.age_ms)} note="of the oldest">
                 <Trend large series={trend("age")} label="Time lag" format={duration} />
               </Figure>
             </dl>

@@ -96,7 +96,7 @@ export function TopicView(props: { name: string }): JSX.Element {
                       columns={[
                         { title: "Key", cell: ([key]) => <code>{key}</code> },
                         { title: "Value", number: true, cell: ([, value]) => value },
-                        { title: "", cell: ([key, value]) => <span class="note">{meaning(key, Number(value))}</span> },
+                        { title: "In words", cell: ([key, value]) => <span class="note">{meaning(key, Number(value))}</span> },
                       ]}
                     />
                   </section>

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use flymq_protocol::messages::{ClusterStatusRequest, ClusterStatusResponse};
 use serde::Serialize;
 
 use super::session::Session;
 use crate::Result;
 use crate::connections::Connected;
+use crate::dispatch::cluster_status;
 use crate::metrics::Latency;
 
 /// How many connections are listed.
@@ -101,7 +103,7 @@ pub struct Engine {
     bytes: Option<u64>,
     disk: Option<Disk>,
     transactions: Option<Transactions>,
-    cluster: Option<Cluster>,
+    cluster: ClusterStatusResponse,
     /// Bytes of requests and answers under way, and how many there may be.
     inflight_bytes: usize,
     inflight_limit_bytes: usize,
@@ -125,19 +127,11 @@ struct Transactions {
     oldest_ms: u64,
 }
 
-/// The cluster behind an engine that stores nothing itself.
-#[derive(Serialize)]
-struct Cluster {
-    nodes: u64,
-    connected_nodes: u64,
-    under_replicated_partitions: u64,
-    lagging_replicas: u64,
-}
-
 pub async fn engine(session: &mut Session<'_>) -> Result<Engine> {
-    session.observe()?;
-    let stats = session.stats().await?;
     let shared = session.shared;
+    let request = ClusterStatusRequest {};
+    let cluster = session.call(request, |_, _| cluster_status(shared)).await?;
+    let stats = session.stats().await?;
     Ok(Engine {
         bytes: stats.topics.iter().map(|topic| topic.bytes).sum(),
         disk: stats.disk.map(|disk| Disk {
@@ -149,12 +143,7 @@ pub async fn engine(session: &mut Session<'_>) -> Result<Engine> {
             open: transactions.open,
             oldest_ms: u64::try_from(transactions.oldest.as_millis()).unwrap_or(u64::MAX),
         }),
-        cluster: stats.cluster.as_ref().map(|cluster| Cluster {
-            nodes: cluster.nodes,
-            connected_nodes: cluster.connected_nodes,
-            under_replicated_partitions: cluster.under_replicated_partitions,
-            lagging_replicas: cluster.lagging_replicas,
-        }),
+        cluster,
         inflight_bytes: shared.budget.in_use(),
         inflight_limit_bytes: shared.budget.total(),
         metrics: shared.metrics.without_labels(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::groups::Lag;
 use super::session::Session;
 use super::topics::Traffic;
-use crate::config::Durability;
+use crate::config::{Durability, EngineConfig};
 use crate::engine::stats::Health;
 use crate::{Result, now_ms};
 
@@ -50,7 +50,6 @@ pub struct Overview {
 pub async fn overview(session: &mut Session<'_>) -> Result<Overview> {
     let topics = super::topics::topics(session).await?;
     let groups = super::groups::groups(session).await?;
-    let stats = session.stats().await?;
     let connections = session.may_observe().then(|| session.shared.connections.newest(0).1);
     let (status, reason) = match session.shared.engine.health().wait().await? {
         Health::Ok => ("ok", None),
@@ -61,7 +60,11 @@ pub async fn overview(session: &mut Session<'_>) -> Result<Overview> {
     Ok(Overview {
         version: env!("CARGO_PKG_VERSION"),
         cluster_id: shared.engine.cluster_id(),
-        engine: if stats.cluster.is_some() { "kafka" } else { "embedded" },
+        engine: match shared.config.engine {
+            EngineConfig::Embedded => "embedded",
+            #[cfg(feature = "kafka")]
+            EngineConfig::Kafka(_) => "kafka",
+        },
         status,
         reason,
         address: format!("{}:{}", shared.advertised_host(), shared.local_addr.port()),
