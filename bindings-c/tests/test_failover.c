@@ -71,7 +71,7 @@ static void start(size_t broker) {
     OK(flymq_broker_start(options, &brokers[broker].broker, &error));
     flymq_config_free(options);
     flymq_client *maker = alone(broker);
-    OK(flymq_client_create_topic(maker, "t", 1, NULL, NULL, 0, true, NULL, &error));
+    OK(flymq_client_create_topic_with(maker, "t", 1, 0, NULL, NULL, 0, true, NULL, &error));
     flymq_client_free(maker);
 }
 
