@@ -126,9 +126,9 @@ if (executable === undefined) {
       assert.equal((await long.locator("pre").last().innerText()).length, 20_000);
 
       await page.goto(`${broker.url}#/topics/orders/records`);
-      await page.getByLabel("Partition").selectOption("2");
-      await page.getByLabel("Show", { exact: true }).selectOption("from an offset on");
-      await page.getByLabel("Offset").fill("3");
+      await page.getByRole("combobox", { name: /^Partition/ }).selectOption("2");
+      await page.getByRole("combobox", { name: /^Show/ }).selectOption("from an offset on");
+      await page.getByRole("spinbutton", { name: "Offset" }).fill("3");
       await page.getByRole("button", { name: "Show", exact: true }).click();
       await page.getByText("oldest first").waitFor();
       assert.match(await page.locator("ol.records > li").first().innerText(), /2.*:.*3/s);

@@ -21,7 +21,7 @@ export class Broker {
     if (password !== undefined) {
       options = ["--auth", "--bootstrap-admin", "root", "--bootstrap-admin-password-file", await broker.file("password", password)];
     }
-    const args = ["broker", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--console"];
+    const args = ["broker", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--console", "--log", "error"];
     broker.process = broker.#spawn([...args, "--data-dir", join(broker.#folder, "data"), ...options]);
     for await (const line of createInterface(broker.process.stdout)) {
       const [, name, address] = line.match(/^(.*) on (\S+)$/) ?? [];
@@ -44,10 +44,12 @@ export class Broker {
 
   /** Runs a command to its end. */
   async run(args, input = "") {
-    const child = this.#spawn(["-a", this.address, ...args], ["pipe", "ignore", "inherit"]);
+    const child = this.#spawn(["-a", this.address, ...args], ["pipe", "ignore", "pipe"]);
     child.stdin.end(input);
-    const [code] = await once(child, "exit");
-    if (code !== 0) throw new Error(`flymq ${args.join(" ")} ended with ${code}`);
+    let said = "";
+    child.stderr.on("data", (data) => (said += data));
+    const [code] = await once(child, "close");
+    if (code !== 0) throw new Error(`flymq ${args.join(" ")} ended with ${code}: ${said}`);
   }
 
   /** A command that goes on, by the name that its client has. */
