@@ -13,7 +13,7 @@ from helpers import DEADLINE, Proxy, script
 
 # What Ctrl-C may take, and what a loaded machine takes to run a process at all.
 LIMIT = 0.1
-SCHEDULING = 0.05
+SCHEDULING = 0.25
 
 # Calls of every method, by "class.method". With a broker that has fallen silent they block.
 CALLS = """
