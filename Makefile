@@ -104,10 +104,12 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 		(cd bindings-java && $(MAVEN) $(JAVA_TESTS) $(SPRING_TESTS) -Dspring-boot.version=$$version test); \
 	done
 
-test-kafka: $(VENV)/.kafka | need-rust need-java ## Tests of gateways, with a real Kafka of one node
+test-kafka: $(VENV)/.kafka $(VENV)/.wheel | need-rust need-java ## Tests of gateways, with a real Kafka of one node, and a little chaos with three
 	cargo build --quiet --workspace
 	cargo test --quiet --workspace --no-run
 	$(PYTHON) tools/kafka/kafka.py run $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
+	target/debug/flymq-chaos all --engine kafka --python $(BIN)/python \
+		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --records 3000
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install

@@ -340,6 +340,9 @@ pub extern "C" fn flymq_client_metrics(
     })
 }
 
+const ENDPOINT_COLUMNS: [&str; 8] =
+    ["name", "address", "learnt", "in_use", "circuit", "failures", "last_error", "last_error_at"];
+
 /// Every address of a broker that the client knows, a row each: name, address (an IP address and a
 /// port), learnt (1 if a broker has named it), in_use (1 for the one connected to last), circuit
 /// ("closed", "open" or "half-open": whether the address is used), failures (in a row), last_error and
@@ -354,16 +357,6 @@ pub extern "C" fn flymq_client_endpoints(
     table: Option<&mut MaybeUninit<*mut flymq_table>>,
     error: Option<&mut MaybeUninit<*mut flymq_error>>,
 ) -> i32 {
-    const COLUMNS: [&str; 8] = [
-        "name",
-        "address",
-        "learnt",
-        "in_use",
-        "circuit",
-        "failures",
-        "last_error",
-        "last_error_at",
-    ];
     boundary::make(table, error, || {
         let endpoints = flymq_client::get(client)?.client.metrics().endpoints;
         let row = |endpoint: EndpointMetrics| {
@@ -378,7 +371,7 @@ pub extern "C" fn flymq_client_endpoints(
                 endpoint.last_error_at.into(),
             ]
         };
-        Ok(flymq_table::new(&COLUMNS, endpoints.into_iter().map(row)))
+        Ok(flymq_table::new(&ENDPOINT_COLUMNS, endpoints.into_iter().map(row)))
     })
 }
 

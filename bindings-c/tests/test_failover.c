@@ -71,7 +71,7 @@ static void start(size_t broker) {
     OK(flymq_broker_start(options, &brokers[broker].broker, &error));
     flymq_config_free(options);
     flymq_client *maker = alone(broker);
-    OK(flymq_client_create_topic(maker, "t", 1, NULL, NULL, 0, true, NULL, &error));
+    OK(flymq_client_create_topic_with(maker, "t", 1, 0, NULL, NULL, 0, true, NULL, &error));
     flymq_client_free(maker);
 }
 
@@ -94,7 +94,7 @@ static void check_stored(size_t broker, const char *list) {
     size_t count = split(list, items);
     flymq_client *reader = alone(broker);
     flymq_batch *batch;
-    OK(flymq_client_fetch(reader, "t", 0, 0, 0, 0, 0, FLYMQ_READ_COMMITTED, &batch, &error));
+    OK(flymq_client_fetch(reader, "t", 0, 0, 0, 0, 0, 0, FLYMQ_READ_COMMITTED, &batch, &error));
     CHECK(flymq_batch_count(batch) == count);
     for (size_t i = 0; i < count; i++) {
         CHECK(has_value(flymq_batch_message(batch, i), items[i]));

@@ -54,7 +54,7 @@ def test_lines_have_the_level_the_logger_and_the_text() -> None:
             client.ping()
         line = lines.wait_for(lambda record: record.getMessage().startswith("connected "))
         assert line.name == "flymq.link.connection" and line.levelno == logging.DEBUG
-        assert f"address={broker.address!r}".replace("'", "") in line.getMessage().replace('"', "")
+        assert f"endpoint={broker.address!r}".replace("'", "") in line.getMessage().replace('"', "")
         assert line.pathname.endswith(".rs") and line.lineno > 0
         lines.wait_for(lambda record: record.getMessage().startswith("connection ended"))
     assert not any("a-secret-word" in record.getMessage() for record in lines.records)

@@ -18,7 +18,10 @@ def test_send_returns_before_the_record_is_stored(
 ) -> None:
     with (
         Proxy(broker.address, withhold=PRODUCE) as proxy,
-        FlyMQClient(proxy.address, request_timeout=1) as client,
+        # Or it would learn of the broker behind the proxy, and go there.
+        FlyMQClient(
+            f"flymq://{proxy.address}/?metadata_max_age_ms=0", request_timeout=1
+        ) as client,
     ):
         producer = Producer(client, linger=0, delivery_timeout=2)
         delivery = producer.send(topic, b"x")

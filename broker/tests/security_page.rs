@@ -21,7 +21,8 @@ fn every_row_names_tests_that_there_are() {
     // Links are [name](path), tests `name`, each behind the file that it is in.
     for word in tests.split_whitespace() {
         if let Some((_, path)) = word.split_once("](") {
-            let path = path.trim_end_matches([')', ',', ';']);
+            let path = path.trim_end_matches([')', ',', ';', '.']);
+            let path = path.split('#').next().unwrap_or(path);
             source = std::fs::read_to_string(root.join(path)).expect(path);
         } else if let Some(name) = word.strip_prefix('`').and_then(|rest| rest.split('`').next()) {
             assert!(source.contains(&format!("fn {name}()")), "{name}");

@@ -56,7 +56,7 @@ async fn transactions_go_on_when_their_gateway_is_killed() {
         }
         let second = transaction.send(&topic, record(1)).await;
         let mut outcome = transaction.commit().await;
-        while matches!(&outcome, Err(error) if error.is(ErrorCode::Timeout)) {
+        while matches!(&outcome, Err(error) if error.code() == Some(ErrorCode::Timeout)) {
             outcome = transaction.commit().await;
         }
         match outcome {

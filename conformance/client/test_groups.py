@@ -13,6 +13,7 @@ class Member:
     def __init__(self, connection, group, topic, **options):
         self.connection, self.group = connection, group
         self.member_id = str(uuid.uuid4())
+        self.instance = {k: v for k, v in options.items() if k == "instance_id"}
         answer = self.call("SUBSCRIBE", topics=[topic], **options)
         self.generation = answer["generation"]
         self.held = flat(answer["assignment"])
@@ -23,11 +24,12 @@ class Member:
 
     def beat(self):
         """One heartbeat, and at once the one that says what is left, if anything has to go."""
-        answer = self.call("HEARTBEAT", generation=self.generation)
+        answer = self.call("HEARTBEAT", generation=self.generation, **self.instance)
         if answer.get("assignment") is not None:
             self.held = flat(answer["assignment"])
             owned = [{"topic": t, "partitions": [p]} for t, p in sorted(self.held)]
-            answer = self.call("HEARTBEAT", generation=answer["generation"], owned=owned)
+            generation = answer["generation"]
+            answer = self.call("HEARTBEAT", generation=generation, owned=owned, **self.instance)
             self.held = flat(answer["assignment"])
         self.generation = answer["generation"]
 
@@ -64,6 +66,7 @@ def code(refused):
 
 def test_members_share_and_hand_over(connection, topic, group):
     one = Member(connection, group, topic)
+    settle(one)
     assert one.held == {(topic, 0), (topic, 1), (topic, 2)}
     two = Member(connection, group, topic)
     assert two.held == set(), "nothing is given while somebody else holds it"
@@ -105,7 +108,8 @@ def test_offsets_fail_one_by_one(connection, topic, group):
         {"topic": topic, "partition": 2, "offset": 0, "metadata": "x" * 4097},
     ]
     failed = member.call("COMMIT", generation=member.generation, offsets=offsets)["failed"]
-    assert [f["error"] for f in failed] == [105, 303, 300, 105]
+    errors = {(f["topic"], f["partition"]): f["error"] for f in failed}
+    assert errors == {(topic, 1): 105, (topic, 3): 303, ("nowhere", 0): 300, (topic, 2): 105}
     wanted = [{"topic": topic, "partitions": [0, 1]}]
     answer = connection.call("COMMITTED", group=group, topics=wanted)["offsets"]
     assert [(o["partition"], o["offset"], o["error"]) for o in answer] == [(0, -1, 0), (1, None, 0)]

@@ -129,13 +129,14 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
 fn admit(request: &ProduceRequest) -> Result<records::Encoded> {
     topics::check_ours(&request.topic)?;
     let batch = &request.batch;
+    let encoded = records::encode(batch)?;
     if request.transactional_id.is_some() != batch.transactional {
         return Err(ProtocolError::new(
             ErrorCode::InvalidTxnState,
             "a batch of a transaction has both a transactional id and `transactional`; others have neither",
         ));
     }
-    records::encode(batch)
+    Ok(encoded)
 }
 
 fn stopping() -> ProtocolError {
