@@ -120,5 +120,6 @@ async fn wrong_requests_are_told_what_is_wrong() {
     // None of it did any harm.
     assert_eq!(client.produce("t", Record::new("y").partition(0)).await.unwrap().offset, 1);
     let brokers = client.brokers().await.unwrap();
-    assert_eq!(format!("{}:{}", brokers[0].host, brokers[0].port), address);
+    let addresses: Vec<_> = brokers.iter().map(|b| format!("{}:{}", b.host, b.port)).collect();
+    assert!(addresses.contains(&address), "{addresses:?}");
 }

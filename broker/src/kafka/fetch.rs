@@ -68,7 +68,9 @@ impl Target {
     fn take(&mut self, found: Decoded, data: &PartitionData) {
         self.answer.batches.extend(found.batches);
         self.answer.next_offset = self.answer.next_offset.max(found.next_offset);
-        self.answer.latest = u64::try_from(data.high_watermark).unwrap_or(0);
+        // The leader notes the high watermark before it reads, and may read what came in between.
+        let latest = u64::try_from(data.high_watermark).unwrap_or(0);
+        self.answer.latest = latest.max(self.answer.next_offset);
         self.answer.earliest = u64::try_from(data.log_start_offset).unwrap_or(0);
         self.is_settled = true;
     }
