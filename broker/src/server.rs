@@ -63,6 +63,11 @@ impl Shared {
         }
     }
 
+    /// The port that clients are told to connect to.
+    pub fn advertised_port(&self) -> u16 {
+        self.config.advertised_port.unwrap_or(self.local_addr.port())
+    }
+
     /// The brokers that clients may use, this one at least.
     pub fn brokers(&self) -> Vec<BrokerInfo> {
         let known = self.engine.brokers();
@@ -71,7 +76,7 @@ impl Shared {
 
     /// This broker as clients are told of it.
     fn broker(&self) -> BrokerInfo {
-        BrokerInfo { id: 0, host: self.advertised_host(), port: self.local_addr.port() }
+        BrokerInfo { id: 0, host: self.advertised_host(), port: self.advertised_port() }
     }
 }
 
