@@ -47,7 +47,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-kafka bench-java chaos fuzz \
 	clean need-rust need-python need-java need-node
 
 help: ## List the targets
@@ -133,6 +133,9 @@ bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Ka
 
 bench-c: | need-rust need-python ## Measure C against librdkafka on a real Kafka, and against the Rust core (BENCH_ARGS)
 	$(MAKE) -C bindings-c bench
+
+bench-kafka: | need-rust need-python need-java ## Measure what a gateway costs: C through it against librdkafka, on a real Kafka (BENCH_ARGS)
+	$(MAKE) -C bindings-c bench-kafka
 
 bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli

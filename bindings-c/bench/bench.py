@@ -183,4 +183,5 @@ def main() -> None:
         replace_section(options.docs, "bench-c", text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,13 @@
-/* Produces or consumes so many records through libflymq, and prints how many a second.
- * flymq produce|consume ADDRESS TOPIC COUNT SIZE */
+/* Produces or consumes so many records through libflymq, and prints how many a second; or produces them one
+ * after the other, and prints how many microseconds half of them took at most.
+ * flymq produce|consume|single ADDRESS TOPIC COUNT SIZE */
 #include <flymq.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "median.h"
 
 #define MUST(call)                                                    \
     do {                                                              \
@@ -14,12 +17,6 @@
             exit(1);                                                  \
         }                                                             \
     } while (0)
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static size_t take(flymq_queue *queue, int64_t timeout_ms) {
     flymq_events *events;
@@ -56,6 +53,29 @@ static void produce(flymq_client *client, const char *topic, size_t count, size_
     flymq_queue_free(queue);
 }
 
+static double single(flymq_client *client, const char *topic, size_t count, size_t size) {
+    flymq_queue *queue;
+    MUST(flymq_queue_new(&queue, &error));
+    flymq_producer *producer;
+    MUST(flymq_producer_new(client, NULL, queue, &producer, &error));
+    char *value = calloc(1, size);
+    double *took = calloc(count, sizeof *took);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(value, &i, sizeof i);
+        double began = now();
+        MUST(flymq_producer_send(producer, topic, NULL, 0, value, size, NULL, &error));
+        while (take(queue, -1) == 0) {
+        }
+        took[i] = now() - began;
+    }
+    double half = median(took, count);
+    free(took);
+    free(value);
+    flymq_producer_free(producer);
+    flymq_queue_free(queue);
+    return half;
+}
+
 static void consume(flymq_client *client, const char *topic, size_t count) {
     flymq_consumer *consumer;
     MUST(flymq_consumer_new(client, NULL, NULL, NULL, &consumer, &error));
@@ -90,6 +110,11 @@ int main(int argc, char **argv) {
     flymq_client *client;
     MUST(flymq_client_connect(argv[2], NULL, &client, &error));
     double began = now();
+    if (strcmp(argv[1], "single") == 0) {
+        printf("%.1f\n", 1e6 * single(client, argv[3], count, strtoul(argv[5], NULL, 10)));
+        flymq_client_free(client);
+        return 0;
+    }
     if (strcmp(argv[1], "produce") == 0) {
         produce(client, argv[3], count, strtoul(argv[5], NULL, 10));
     } else {

@@ -1,16 +1,12 @@
 /* What flymq.c does, by librdkafka: idempotent, with a delivery report for each record.
- * rdkafka produce|consume ADDRESS TOPIC COUNT SIZE */
+ * rdkafka produce|consume|single ADDRESS TOPIC COUNT SIZE */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
+#include "median.h"
 
 static size_t told;
 
@@ -40,16 +36,50 @@ static rd_kafka_t *make(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
     return made;
 }
 
+static rd_kafka_topic_t *prepare(rd_kafka_t *producer, const char *topic) {
+    rd_kafka_topic_t *to = rd_kafka_topic_new(producer, topic, NULL);
+    const rd_kafka_metadata_t *metadata;
+    rd_kafka_metadata(producer, 0, to, &metadata, 10000);
+    rd_kafka_metadata_destroy(metadata);
+    return to;
+}
+
+/* With what takes the least time for one record. */
+static double single(rd_kafka_conf_t *conf, const char *topic, size_t count, size_t size) {
+    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    set(conf, "enable.idempotence", "true");
+    set(conf, "linger.ms", "0");
+    set(conf, "socket.nagle.disable", "true");
+    rd_kafka_t *producer = make(RD_KAFKA_PRODUCER, conf);
+    rd_kafka_topic_t *to = prepare(producer, topic);
+    char *value = calloc(1, size);
+    double *took = calloc(count, sizeof *took);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(value, &i, sizeof i);
+        double began = now();
+        if (rd_kafka_produce(to, 0, RD_KAFKA_MSG_F_COPY, value, size, NULL, 0, NULL) != 0) {
+            exit(1);
+        }
+        while (told <= i) {
+            rd_kafka_poll(producer, 1000);
+        }
+        took[i] = now() - began;
+    }
+    double half = median(took, count);
+    free(took);
+    free(value);
+    rd_kafka_topic_destroy(to);
+    rd_kafka_destroy(producer);
+    return half;
+}
+
 static double produce(rd_kafka_conf_t *conf, const char *topic, size_t count, size_t size) {
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     set(conf, "enable.idempotence", "true");
     set(conf, "linger.ms", "5");
     set(conf, "queue.buffering.max.messages", "1000000");
     rd_kafka_t *producer = make(RD_KAFKA_PRODUCER, conf);
-    rd_kafka_topic_t *to = rd_kafka_topic_new(producer, topic, NULL);
-    const rd_kafka_metadata_t *metadata;
-    rd_kafka_metadata(producer, 0, to, &metadata, 10000);
-    rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_t *to = prepare(producer, topic);
     char *value = calloc(1, size);
     double began = now();
     for (size_t i = 0; i < count; i++) {
@@ -105,6 +135,10 @@ int main(int argc, char **argv) {
     size_t count = strtoul(argv[4], NULL, 10);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", argv[2]);
+    if (strcmp(argv[1], "single") == 0) {
+        printf("%.1f\n", 1e6 * single(conf, argv[3], count, strtoul(argv[5], NULL, 10)));
+        return 0;
+    }
     double took = strcmp(argv[1], "produce") == 0
                       ? produce(conf, argv[3], count, strtoul(argv[5], NULL, 10))
                       : consume(conf, argv[3], count);
