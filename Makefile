@@ -109,7 +109,7 @@ test-kafka: $(VENV)/.kafka $(VENV)/.wheel | need-rust need-java ## Tests of gate
 	cargo test --quiet --workspace --no-run
 	$(PYTHON) tools/kafka/kafka.py run $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
 	target/debug/flymq-chaos all --engine kafka --python $(BIN)/python \
-		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --records 3000
+		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --rolling-rounds 2 --records 3000
 
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
