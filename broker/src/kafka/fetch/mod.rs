@@ -1,17 +1,19 @@
 //! Reads: many partitions at once, waiting for records if asked to, within the budget; and single
 //! records.
 //!
-//! A fetch first asks each leader for what is there. Only if that is nothing does it wait, by way of
-//! the pollers.
+//! A fetch first asks each leader for what is there. Only if that is nothing, or the reader has just
+//! read everything, does it wait, by way of the pollers.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | `target` | one partition of a fetch |
 //! | `ask` | what a leader is asked, and what its answer holds |
 //! | `poll` | waiting for records, on behalf of many readers |
+//! | `ends` | partitions that were read to their end |
 //! | `record` | reads of single records |
 
 mod ask;
+mod ends;
 mod poll;
 mod record;
 mod target;
@@ -34,6 +36,7 @@ use crate::budget::Room;
 use crate::engine::Fetched;
 pub use ask::decode;
 use ask::{Asked, ask};
+pub use ends::Ends;
 pub use poll::Pollers;
 use poll::{Found, Watch};
 pub use record::consume;
@@ -77,17 +80,21 @@ pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> 
         fetch.targets.extend(wanted.partitions.into_iter().map(target));
     }
     let most = request.max_bytes as usize;
-    let mut room = match inner.budget.try_take_up_to(most, LEAST_ROOM) {
-        Some(room) => room,
-        None => inner.budget.take(LEAST_ROOM).await,
-    };
-    fetch.read(most.min(room.bytes())).await?;
+    let mut room = None;
+    if wait.is_zero() || !fetch.is_at_ends() {
+        let taken = match inner.budget.try_take_up_to(most, LEAST_ROOM) {
+            Some(room) => room,
+            None => inner.budget.take(LEAST_ROOM).await,
+        };
+        fetch.read(most.min(taken.bytes())).await?;
+        room = Some(taken);
+    }
     while !fetch.is_due(min_bytes) && Instant::now() < deadline && !inner.is_stopping() {
         // Those who wait hold nothing that others need.
-        drop(room);
+        drop(room.take());
         fetch.wait(deadline).await;
         let size = fetch.bytes().max(LEAST_ROOM);
-        room = inner.budget.take(size).await;
+        room = Some(inner.budget.take(size).await);
     }
     Ok(fetch.finish(most, room))
 }
@@ -104,6 +111,30 @@ impl Fetch {
             _ => {
                 self.targets.iter().any(|target| target.answer.error != 0)
                     || self.bytes() >= min_bytes
+            }
+        }
+    }
+
+    /// Whether there was nothing more for the reader when it last was here, so that it is likely to
+    /// wait. Should there be something by now, waiting for it is over at once.
+    fn is_at_ends(&self) -> bool {
+        let topics: Vec<_> =
+            self.topics.iter().map(|name| self.inner.cluster.cached(name)).collect();
+        !self.targets.is_empty()
+            && self.targets.iter().all(|target| {
+                topics[target.topic].as_ref().is_some_and(|topic| {
+                    let place = (topic.id, target.partition as i32);
+                    self.inner.ends.get(place) == Some(target.offset)
+                })
+            })
+    }
+
+    /// Remembers which partitions were read to their ends.
+    fn note_ends(&self) {
+        for target in self.targets.iter().filter(|target| target.was_read_to_end()) {
+            if let Some(topic) = self.inner.cluster.cached(&self.topics[target.topic]) {
+                let place = (topic.id, target.partition as i32);
+                self.inner.ends.put(place, target.answer.next_offset);
             }
         }
     }
@@ -315,7 +346,8 @@ impl Fetch {
     }
 
     /// The answer, with what has news.
-    fn finish(self, most: usize, room: Room) -> Fetched {
+    fn finish(self, most: usize, room: Option<Room>) -> Fetched {
+        self.note_ends();
         let mut batches = max_fetched_batches(self.targets.len());
         let mut bytes = most;
         let mut response = FetchResponse::default();
@@ -335,6 +367,6 @@ impl Fetch {
                 topic.partitions.push(target.answer);
             }
         }
-        Fetched { response, room: Some(room) }
+        Fetched { response, room }
     }
 }

@@ -36,6 +36,13 @@ impl Target {
         self.answer.error != 0 || self.answer.next_offset != self.offset
     }
 
+    /// Whether nothing is left behind what was read.
+    pub fn was_read_to_end(&self) -> bool {
+        self.answer.error == 0
+            && self.answer.latest > 0
+            && self.answer.next_offset >= self.answer.latest
+    }
+
     pub fn bytes(&self) -> usize {
         self.answer.batches.iter().map(|batch| batch.records.len()).sum()
     }
