@@ -66,9 +66,9 @@ impl fmt::Display for Tally {
         let Self { lost, doubled, reordered, torn, longest_pause, .. } = self;
         write!(
             f,
-            "{kills} kills, {restarts} restarts with {errors} errors, {pauses} pauses, {cuts} connections cut, {slow_spells} slow spells, \
-             work went on within {:.1} s, {records} records: \
-             {lost} lost, {doubled} doubled, {reordered} reordered, {torn} torn",
+            "{kills} kills, {restarts} restarts with {errors} errors, {pauses} pauses, \
+             {cuts} connections cut, {slow_spells} slow spells, work went on within {:.1} s, \
+             {records} records: {lost} lost, {doubled} doubled, {reordered} reordered, {torn} torn",
             longest_pause.as_secs_f64(),
         )
     }
