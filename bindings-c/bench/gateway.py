@@ -30,7 +30,7 @@ TARGETS = [("produce", 0.5), ("consume", 0.5)]
 #: By how many microseconds a record may be later.
 LATER = 500.0
 #: How many records are produced one after the other.
-SINGLE = 3_000
+SINGLE = 1_000
 
 
 @contextlib.contextmanager

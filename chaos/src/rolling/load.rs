@@ -50,7 +50,8 @@ impl Writer {
                 break;
             }
             let key = format!("{}-{}", self.number, turn % KEYS);
-            let from = std::mem::replace(&mut next[turn % KEYS], next[turn % KEYS] + RECORDS);
+            let from = next[turn % KEYS];
+            next[turn % KEYS] += RECORDS;
             let mut deliveries = Vec::new();
             for n in from..from + RECORDS {
                 let record = Record::new(n.to_string()).key(key.clone());
@@ -91,7 +92,7 @@ pub struct Read {
 impl Reader {
     pub async fn connect(addresses: &str) -> anyhow::Result<Self> {
         let client = Client::connect(addresses).await?;
-        let mut consumer = client.consumer().group("rolling").build();
+        let consumer = client.consumer().group("rolling").build();
         consumer.subscribe([TOPIC])?;
         Ok(Self(consumer))
     }
