@@ -121,7 +121,9 @@ static double consume(rd_kafka_conf_t *conf, const char *topic, size_t count) {
     static rd_kafka_message_t *messages[10000];
     size_t read = 0, bytes = 0;
     while (read < count) {
-        ssize_t in_batch = rd_kafka_consume_batch(from, 0, 1000, messages, 10000);
+        // It returns before the time is out only once it has as many as it was asked for.
+        size_t wanted = count - read < 10000 ? count - read : 10000;
+        ssize_t in_batch = rd_kafka_consume_batch(from, 0, 1000, messages, wanted);
         for (ssize_t i = 0; i < in_batch; i++) {
             if (messages[i]->err == 0) {
                 const char *value = messages[i]->payload;
