@@ -88,6 +88,7 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/python -m unittest discover --quiet bench/peers
+	$(BIN)/python -m unittest discover --quiet bench/growth
 
 test-c: $(VENV)/.wheel | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
 	$(MAKE) -C bindings-c test
