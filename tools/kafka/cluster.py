@@ -110,7 +110,12 @@ class Node:
             listeners += f",SSL://{self.tls_address}"
             store = self.directory / "server.pem"
             store.write_text("".join(file.read_text() for file in (tls[1], tls[0])))
-            own |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": store}
+            own |= {
+                "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": store,
+                # The default is one only where all listeners are without TLS.
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL",
+            }
         own |= {"listeners": listeners, "advertised.listeners": listeners}
         lines = [f"{key}={value}\n" for key, value in {**own, **properties}.items()]
         self._config.write_text("".join(lines))

@@ -59,14 +59,17 @@ impl Job {
         }
         let values = values(self.record_bytes);
         let shares: Vec<u64> = (0..self.connections)
-            .map(|at| self.records / self.connections + u64::from(at < self.records % self.connections))
+            .map(|at| {
+                self.records / self.connections + u64::from(at < self.records % self.connections)
+            })
             .collect();
         let before = [cpu_seconds(std::process::id())?, cpu_seconds(self.server_pid)?];
         let began = Instant::now();
         let mut times: Vec<Duration> = match self.kind.as_str() {
             "fill" | "produce" => {
                 let each = connected.iter().zip(&shares);
-                try_join_all(each.map(|(on, &count)| self.produce(on.clone(), count, &values))).await?;
+                try_join_all(each.map(|(on, &count)| self.produce(on.clone(), count, &values)))
+                    .await?;
                 Vec::new()
             }
             "latency" => {
@@ -164,7 +167,10 @@ impl Job {
             one.await?;
         }
         let due = |number| began + step * number;
-        Ok((0..).zip(arrived).map(|(number, at)| at.saturating_duration_since(due(number))).collect())
+        Ok((0..)
+            .zip(arrived)
+            .map(|(number, at)| at.saturating_duration_since(due(number)))
+            .collect())
     }
 
     async fn consumer(
