@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from drivers import Driver, Secure
 from servers import ROOT
-from turns import Work, ask, python_worker
+from turns import PATIENCE, Work, ask, python_worker
 from worker import server_cpu
 
 RELEASE = ROOT / "target" / "release"
@@ -92,9 +92,13 @@ class Workers:
         kind = "produce" if job["kind"] == "fill" else job["kind"]
         words = [kind, job["address"], job["topic"], str(job["records"]), str(job["record_bytes"])]
         before, server_before = _children_cpu(), server_cpu(job["server_pid"])
-        done = subprocess.run(
-            [*self._ready[f"c-{job['driver']}"], *words], capture_output=True, text=True
-        )
+        try:
+            done = subprocess.run(
+                [*self._ready[f"c-{job['driver']}"], *words],
+                capture_output=True, text=True, timeout=PATIENCE,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"it had not ended after {PATIENCE:g} s") from error
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         records = job["records"]

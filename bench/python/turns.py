@@ -18,13 +18,20 @@ from servers import Missing, Servers
 HERE = Path(__file__).resolve().parent
 #: What share of the most records is tried first, to see how many a run can take.
 FIRST_SHARE = 1000
+#: How long a run may take before it is given up, in seconds.
+PATIENCE = 300.0
 #: Does a job, and returns what it measured; raises RuntimeError if it failed.
 Work = Callable[[dict[str, Any]], dict[str, float]]
 
 
 def ask(command: list[str], job: dict[str, Any]) -> dict[str, float]:
     """Has a process do a job, which it is told as JSON and answers with JSON."""
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(job), capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"it had not ended after {PATIENCE:g} s") from error
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
     measured: dict[str, float] = json.loads(done.stdout)
