@@ -1,13 +1,11 @@
-/* Produces or consumes so many records through libflymq, and prints how many a second; or produces them one
- * after the other, and prints how many microseconds half of them took at most.
- * flymq produce|consume|single ADDRESS TOPIC COUNT SIZE */
+/* Produces or consumes so many records through libflymq, and prints how many a second.
+ * With latency, one record after the other, and also p50 and p99 in microseconds.
+ * flymq produce|consume|latency ADDRESS TOPIC COUNT SIZE */
 #include <flymq.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "median.h"
 
 #define MUST(call)                                                    \
     do {                                                              \
@@ -17,6 +15,12 @@
             exit(1);                                                  \
         }                                                             \
     } while (0)
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
 
 static size_t take(flymq_queue *queue, int64_t timeout_ms) {
     flymq_events *events;
@@ -53,34 +57,6 @@ static void produce(flymq_client *client, const char *topic, size_t count, size_
     flymq_queue_free(queue);
 }
 
-/* With what takes the least time for one record. */
-static double single(flymq_client *client, const char *topic, size_t count, size_t size) {
-    flymq_queue *queue;
-    MUST(flymq_queue_new(&queue, &error));
-    flymq_config *config;
-    MUST(flymq_config_new(FLYMQ_CONFIG_PRODUCER, &config, &error));
-    MUST(flymq_config_set(config, "linger_ms", "0", &error));
-    flymq_producer *producer;
-    MUST(flymq_producer_new(client, config, queue, &producer, &error));
-    flymq_config_free(config);
-    char *value = calloc(1, size);
-    double *took = calloc(count, sizeof *took);
-    for (size_t i = 0; i < count; i++) {
-        memcpy(value, &i, sizeof i);
-        double began = now();
-        MUST(flymq_producer_send(producer, topic, NULL, 0, value, size, NULL, &error));
-        while (take(queue, -1) == 0) {
-        }
-        took[i] = now() - began;
-    }
-    double half = median(took, count);
-    free(took);
-    free(value);
-    flymq_producer_free(producer);
-    flymq_queue_free(queue);
-    return half;
-}
-
 static void consume(flymq_client *client, const char *topic, size_t count) {
     flymq_consumer *consumer;
     MUST(flymq_consumer_new(client, NULL, NULL, NULL, &consumer, &error));
@@ -107,6 +83,23 @@ static void consume(flymq_client *client, const char *topic, size_t count) {
     fprintf(stderr, "%zu\n", bytes);
 }
 
+static int compare(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void latency(flymq_client *client, const char *topic, size_t count, size_t size,
+                    double *times) {
+    char *value = calloc(1, size);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(value, &i, sizeof i);
+        double began = now();
+        MUST(flymq_client_produce(client, topic, NULL, 0, value, size, NULL, NULL, &error));
+        times[i] = (now() - began) * 1e6;
+    }
+    free(value);
+}
+
 int main(int argc, char **argv) {
     if (argc != 6) {
         return 2;
@@ -114,18 +107,24 @@ int main(int argc, char **argv) {
     size_t count = strtoul(argv[4], NULL, 10);
     flymq_client *client;
     MUST(flymq_client_connect(argv[2], NULL, &client, &error));
+    size_t size = strtoul(argv[5], NULL, 10);
+    double *times = NULL;
     double began = now();
-    if (strcmp(argv[1], "single") == 0) {
-        printf("%.1f\n", 1e6 * single(client, argv[3], count, strtoul(argv[5], NULL, 10)));
-        flymq_client_free(client);
-        return 0;
-    }
     if (strcmp(argv[1], "produce") == 0) {
-        produce(client, argv[3], count, strtoul(argv[5], NULL, 10));
+        produce(client, argv[3], count, size);
+    } else if (strcmp(argv[1], "latency") == 0) {
+        times = calloc(count, sizeof *times);
+        latency(client, argv[3], count, size, times);
     } else {
         consume(client, argv[3], count);
     }
-    printf("%.0f\n", (double)count / (now() - began));
+    printf("%.0f", (double)count / (now() - began));
+    if (times != NULL) {
+        qsort(times, count, sizeof *times, compare);
+        printf(" %.1f %.1f", times[count / 2], times[count * 99 / 100]);
+        free(times);
+    }
+    printf("\n");
     flymq_client_free(client);
     return 0;
 }

@@ -72,7 +72,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         address, pid = stack.enter_context(gateway(cluster.bootstrap_servers, folder))
         assert kafka is not None
         addresses = {DIRECT: cluster.bootstrap_servers, GATEWAY: address}
-        steps = [("produce", count), ("consume", count), ("single", SINGLE)]
+        steps = [("produce", count), ("consume", count), ("latency", SINGLE)]
         results: dict[str, dict[str, list[dict[str, float]]]] = {
             kind: {name: [] for name in addresses} for kind, _ in steps
         }
@@ -86,8 +86,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                     done = run(programs[name], kind, where, topic, str(records), size)
                     done["gateway_us"] = (processor_time(pid) - before[0]) / records * 1e6
                     done["kafka_us"] = (processor_time(kafka) - before[1]) / records * 1e6
-                    unit = "µs" if kind == "single" else "/s"
-                    print(f"{turn} {kind} {name}: {done['rate']:,.0f} {unit} (load {done['load']})", flush=True)
+                    unit = "µs" if kind == "latency" else "/s"
+                    told = done["p50_us" if kind == "latency" else "rate"]
+                    print(f"{turn} {kind} {name}: {told:,.0f} {unit} (load {done['load']})", flush=True)
                     if turn:
                         results[kind][name].append(done)
                 topic_command(address, "delete", topic)
@@ -104,8 +105,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def compare(results: dict[str, Any], kind: str) -> list[float]:
     """Of each turn, the gateway's rate as a part of librdkafka's, or what it takes longer."""
     pairs = zip(results[kind][GATEWAY], results[kind][DIRECT], strict=True)
-    if kind == "single":
-        return [ours["rate"] - theirs["rate"] for ours, theirs in pairs]
+    if kind == "latency":
+        return [ours["p50_us"] - theirs["p50_us"] for ours, theirs in pairs]
     return [ours["rate"] / theirs["rate"] for ours, theirs in pairs]
 
 
@@ -130,19 +131,19 @@ def markdown(measured: dict[str, Any]) -> str:
             f"| {kind} | ≥ {least:.2f} × librdkafka | {middle:.2f} ({min(found):.2f}–{max(found):.2f}) "
             f"| {'reached' if middle >= least else '**missed**'} |"
         )
-    later = compare(results, "single")
+    later = compare(results, "latency")
     middle = statistics.median(later)
     lines.append(
         f"| one record, acks=all | ≤ {LATER:.0f} µs later | {middle:.0f} µs ({min(later):.0f}–{max(later):.0f}) "
         f"| {'reached' if middle <= LATER else '**missed**'} |"
     )
     for kind, turns_of in results.items():
-        title = "half of all within" if kind == "single" else "records/s"
+        title = "half of all within" if kind == "latency" else "records/s"
         lines += ["", f"| {kind} | {title} | processor time of the client | of the gateway | of Kafka |",
                   "| --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
         for name, turns in turns_of.items():
-            rates = [run["rate"] for run in turns]
-            unit = " µs" if kind == "single" else ""
+            rates = [run["p50_us" if kind == "latency" else "rate"] for run in turns]
+            unit = " µs" if kind == "latency" else ""
             spent = [
                 f"{statistics.median(run[key] for run in turns):.2f} µs"
                 for key in ("cpu_us", "gateway_us", "kafka_us")

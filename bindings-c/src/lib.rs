@@ -38,6 +38,7 @@ mod config;
 mod consumer;
 mod error;
 mod event;
+mod events;
 mod feed;
 mod groups;
 mod handle;

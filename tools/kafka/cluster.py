@@ -48,8 +48,10 @@ class Node:
         self.uuid = _uuid()
         self._jvm_options = jvm_options
         # Bound and never listening, they keep the ports for the node, also while it is down.
-        self._ports = [reserve_port(), reserve_port()]
-        self.address, self.controller = (f"127.0.0.1:{p.getsockname()[1]}" for p in self._ports)
+        self._ports = [reserve_port() for _ in range(3)]
+        self.address, self.controller, self.tls_address = (
+            f"127.0.0.1:{port.getsockname()[1]}" for port in self._ports
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,17 +94,29 @@ class Node:
     def _config(self) -> Path:
         return self.directory / "node.properties"
 
-    def configure(self, properties: Mapping[str, object]) -> None:
-        """Writes its configuration."""
+    def configure(
+        self, properties: Mapping[str, object], tls: tuple[Path, Path] | None = None
+    ) -> None:
+        """Writes its configuration; with a certificate and its key it takes TLS at `tls_address`."""
         self.directory.mkdir(parents=True)
-        own = {
+        listeners = f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}"
+        own: dict[str, object] = {
             "process.roles": "broker,controller",
             "node.id": self.number,
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
         }
+        if tls:
+            listeners += f",SSL://{self.tls_address}"
+            store = self.directory / "server.pem"
+            store.write_text("".join(file.read_text() for file in (tls[1], tls[0])))
+            own |= {
+                "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": store,
+                # The default is one only where all listeners are without TLS.
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL",
+            }
+        own |= {"listeners": listeners, "advertised.listeners": listeners}
         lines = [f"{key}={value}\n" for key, value in {**own, **properties}.items()]
         self._config.write_text("".join(lines))
 
@@ -142,8 +156,8 @@ class Cluster:
     """One or three Kafka nodes in a clean folder, ready to be used within the `with` block.
 
     `directory` keeps the data, logs and configuration, else they are in a temporary folder and go in
-    the end; `properties` are added to each node's configuration. When this process dies, so do the
-    nodes.
+    the end; `properties` are added to each node's configuration. With `tls`, the files of a
+    certificate and its key, nodes have a `tls_address` too. When this process dies, so do the nodes.
     """
 
     def __init__(
@@ -153,7 +167,9 @@ class Cluster:
         directory: Path | None = None,
         properties: Mapping[str, object] | None = None,
         jvm_options: Sequence[str] = SMALL,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
+        self._tls = tls
         self._temporary = directory is None
         self.directory = (directory or Path(tempfile.mkdtemp(prefix="kafka-"))).resolve()
         self._properties = properties or {}
@@ -172,14 +188,17 @@ class Cluster:
         cluster_id = _uuid()
         controllers = ",".join(f"{n.number}@{n.controller}:{n.uuid}" for n in self.nodes)
         for node in self.nodes:
-            node.configure({**self._shared(), **self._properties})
+            node.configure({**self._shared(), **self._properties}, self._tls)
         formats = [(node, node.format(cluster_id, controllers)) for node in self.nodes]
         for node, process in formats:
             if process.wait() != 0:
                 raise RuntimeError(f"cannot format Kafka node {node.number}:\n{node.tail()}")
+        began = time.monotonic()
         for node in self.nodes:
             node.start()
         self.wait_until_ready()
+        #: Seconds from the nodes' start until they were ready.
+        self.started_in = time.monotonic() - began
 
     def wait_until_ready(self, timeout: float = _READY_TIMEOUT) -> None:
         """Waits until the nodes that were started know each other and can be used; see `ready.check`.
