@@ -199,12 +199,6 @@ const OPTIONS: &[(&str, Set)] = &[
 ];
 
 impl KafkaConfig {
-    /// The pause after so many failures behind the first.
-    pub(crate) fn backoff(&self, failures: u32) -> Duration {
-        let doubled = self.retry_backoff.saturating_mul(2_u32.saturating_pow(failures.min(10)));
-        doubled.min(self.retry_backoff_max)
-    }
-
     /// Defaults, for the cluster that these comma-separated nodes belong to.
     pub fn new(bootstrap_servers: &str) -> Self {
         Self {

@@ -125,7 +125,9 @@ impl Node {
                 self.stats.not_connected();
                 tracing::debug!(node = %self, ?error, "cannot connect to a Kafka node");
                 let mut health = self.lock();
-                let until = Instant::now() + self.dialer.config().backoff(health.failures);
+                let config = self.dialer.config();
+                let pause = config.retry_backoff * 2_u32.saturating_pow(health.failures.min(10));
+                let until = Instant::now() + pause.min(config.retry_backoff_max);
                 *health =
                     Health { failures: health.failures + 1, blocked: Some((until, error.clone())) };
                 Err(error)

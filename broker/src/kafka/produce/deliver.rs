@@ -73,7 +73,7 @@ pub async fn deliver(
                 // recognise may be sent again.
                 let again = match &error {
                     LinkError::Unreachable(_) => true,
-                    LinkError::Lost(_) => append.producer.is_some(),
+                    LinkError::Lost(_) => append.is_idempotent,
                     LinkError::Refused(_) => false,
                 };
                 let error = ProtocolError::from(error.clone());
@@ -140,9 +140,7 @@ fn outcome(append: &Append, part: &PartitionProduceResponse) -> Outcome {
         }),
         Remedy::Elsewhere => Outcome::Again { error: error(), elsewhere: true },
         // It may be stored by now, and only Kafka can tell.
-        Remedy::Later if append.producer.is_none() && is_ambiguous(code) => {
-            Outcome::Done(Err(error()))
-        }
+        Remedy::Later if !append.is_idempotent && is_ambiguous(code) => Outcome::Done(Err(error())),
         Remedy::Later => Outcome::Again { error: error(), elsewhere: false },
         // Deleted, perhaps made anew: looking it up tells.
         Remedy::Final if code == UNKNOWN_TOPIC_ID => {

@@ -1,22 +1,19 @@
 //! Appends.
 //!
-//! A partition's batches wait in a queue, and are sent in the order of the calls, whatever has to be
-//! sent again. A few tasks, the pumps, have every partition between them. A node serves one request of
-//! a connection at a time and answers it once all copies have it. A few more are on their way by then;
-//! what comes while they are makes up the next ones.
+//! A partition's batches wait in a queue, of which only the head is under way, so that their order
+//! is that of the calls, whatever has to be sent again. A few tasks, the pumps, have every partition
+//! between them. A node serves one request of a connection at a time and answers it once all copies
+//! have it; whatever has come meanwhile for other partitions of that node makes up the next request.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `pump` | requests to nodes, from the queues of partitions |
-//! | `partition` | the queue of one partition: what may be sent when |
+//! | `pump` | queues, and what may be sent when |
 //! | `deliver` | one request, and what became of its batches |
 
 mod deliver;
-mod partition;
 mod pump;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -35,17 +32,10 @@ use crate::engine::Reply;
 use pump::Pump;
 
 /// The pumps' inboxes.
-pub struct Pumps {
-    inboxes: [mpsc::UnboundedSender<Append>; PRODUCE_LANES],
-    /// How many batches have come.
-    numbers: AtomicU64,
-}
+pub struct Pumps([mpsc::UnboundedSender<Append>; PRODUCE_LANES]);
 
 /// A partition by its topic's name.
 type Place = (Arc<str>, u32);
-
-/// A producer in a partition: topic, partition, producer id and epoch.
-type Writer = (Uuid, u32, i64, i16);
 
 /// A batch on its way.
 struct Append {
@@ -55,10 +45,8 @@ struct Append {
     bytes: Bytes,
     largest: usize,
     transactional_id: Option<String>,
-    /// Id and epoch of the producer, if it has one: Kafka then notices that it has the batch already.
-    producer: Option<(i64, i16)>,
-    /// Tells it from others.
-    number: u64,
+    /// Whether Kafka notices that it has the batch already.
+    is_idempotent: bool,
     arrived: Instant,
     /// Until when it is tried.
     deadline: Instant,
@@ -67,16 +55,6 @@ struct Append {
 }
 
 impl Append {
-    /// The producer in the partition, where it was sent to.
-    fn writer(&self) -> Option<Writer> {
-        self.writer_in(self.topic_id)
-    }
-
-    /// The producer in the partition of a topic with this id.
-    fn writer_in(&self, topic_id: Uuid) -> Option<Writer> {
-        self.producer.map(|(id, epoch)| (topic_id, self.place.1, id, epoch))
-    }
-
     fn finish(self, result: Result<ProduceResponse>) {
         let _ = self.done.send(result);
     }
@@ -85,12 +63,11 @@ impl Append {
 impl Pumps {
     /// Starts the pumps, which end with the engine.
     pub fn start(inner: &Weak<Inner>) -> Self {
-        let inboxes = std::array::from_fn(|number| {
+        Self(std::array::from_fn(|number| {
             let (inbox, arriving) = mpsc::unbounded_channel();
             tokio::spawn(Pump::new(number, inner.clone()).run(arriving));
             inbox
-        });
-        Self { inboxes, numbers: AtomicU64::new(0) }
+        }))
     }
 }
 
@@ -115,16 +92,14 @@ pub fn produce(inner: &Arc<Inner>, request: ProduceRequest) -> Reply<ProduceResp
         bytes: encoded.bytes,
         largest: encoded.largest,
         transactional_id: request.transactional_id,
-        producer: (request.batch.producer_id >= 0)
-            .then_some((request.batch.producer_id, request.batch.producer_epoch)),
-        number: inner.pumps.numbers.fetch_add(1, Ordering::Relaxed),
+        is_idempotent: request.batch.producer_id >= 0,
         arrived,
         deadline: arrived + inner.cluster.config().api_timeout,
         attempts: 0,
         done,
     };
     let pump = hasher.finish() as usize % PRODUCE_LANES;
-    if inner.pumps.inboxes[pump].send(append).is_err() {
+    if inner.pumps.0[pump].send(append).is_err() {
         return Reply::Ready(Err(stopping()));
     }
     Reply::Later(
@@ -156,26 +131,4 @@ fn admit(request: &ProduceRequest) -> Result<records::Encoded> {
 
 fn stopping() -> ProtocolError {
     ProtocolError::new(ErrorCode::ShuttingDown, "the broker is stopping")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A batch that nobody waits for.
-    pub fn append(number: u64) -> Append {
-        Append {
-            place: ("topic".into(), 0),
-            topic_id: Uuid::nil(),
-            bytes: Bytes::new(),
-            largest: 0,
-            transactional_id: None,
-            producer: Some((1, 0)),
-            number,
-            arrived: Instant::now(),
-            deadline: Instant::now(),
-            attempts: 0,
-            done: oneshot::channel().0,
-        }
-    }
 }

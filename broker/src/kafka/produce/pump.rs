@@ -1,11 +1,11 @@
 //! What waits to be appended, and what may be sent when.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use flymq_protocol::ProtocolError;
-use flymq_protocol::messages::ProduceResponse;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -15,8 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::deliver::{Outcome, deliver};
-use super::partition::{IN_FLIGHT, Partition};
-use super::{Append, Place, Writer};
+use super::{Append, Place};
 use crate::Result;
 use crate::kafka::Inner;
 use crate::kafka::cluster::Topic;
@@ -24,7 +23,7 @@ use crate::kafka::node::Lane;
 
 /// Bytes of batches that one request takes together; a single batch may be larger.
 const TOGETHER: usize = 4 << 20;
-/// Of how many partitions a pump remembers where their last batch is, and how many producers.
+/// Of how many partitions a pump remembers where their last batch is.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
 /// What a pump waits for.
@@ -41,15 +40,15 @@ enum Event {
 pub struct Pump {
     number: usize,
     inner: Weak<Inner>,
-    partitions: HashMap<Place, Partition>,
-    /// Partitions that have something to be sent.
+    queues: HashMap<Place, VecDeque<Append>>,
+    /// Partitions whose head may be sent.
     ready: VecDeque<Place>,
-    /// How many requests a node has under way.
-    busy: HashMap<i32, usize>,
+    /// Partitions that are in `ready`, under way, or resting.
+    taken: HashSet<Place>,
+    /// Nodes that have a request under way.
+    busy: HashSet<i32>,
     /// Where the last batch of a partition was stored that went this way.
     last: LruCache<(Uuid, u32), u64>,
-    /// Producers of whom Kafka has a batch.
-    known: LruCache<Writer, ()>,
     /// Topics that are being looked up, and the partitions that wait for that.
     learning: HashMap<Arc<str>, Vec<Place>>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
@@ -60,11 +59,11 @@ impl Pump {
         Self {
             number,
             inner,
-            partitions: HashMap::new(),
+            queues: HashMap::new(),
             ready: VecDeque::new(),
-            busy: HashMap::new(),
+            taken: HashSet::new(),
+            busy: HashSet::new(),
             last: LruCache::new(REMEMBERED),
-            known: LruCache::new(REMEMBERED),
             learning: HashMap::new(),
             events: FuturesUnordered::new(),
         }
@@ -83,21 +82,14 @@ impl Pump {
                 self.arrive(append);
             }
             let Some(inner) = self.inner.upgrade() else { return };
-            while self.send(&inner) {}
+            self.send(&inner);
         }
     }
 
     fn arrive(&mut self, append: Append) {
         let place = append.place.clone();
-        self.partitions.entry(place.clone()).or_default().push(append);
-        self.list(place);
-    }
-
-    /// Has a partition go on, unless that is so already.
-    fn list(&mut self, place: Place) {
-        if let Some(partition) = self.partitions.get_mut(&place)
-            && !std::mem::replace(&mut partition.is_listed, true)
-        {
+        self.queues.entry(place.clone()).or_default().push_back(append);
+        if self.taken.insert(place.clone()) {
             self.ready.push_back(place);
         }
     }
@@ -109,94 +101,67 @@ impl Pump {
                 match found {
                     Ok(_) => self.ready.extend(waiting),
                     Err(error) => {
-                        waiting.iter().for_each(|place| self.refuse_all(place, &error));
+                        waiting.into_iter().for_each(|place| self.refuse_all(place, &error));
                     }
                 }
             }
-            Event::Rested(place) => {
-                if let Some(partition) = self.partitions.get_mut(&place) {
-                    partition.is_resting = false;
-                    self.list(place);
-                }
-            }
+            Event::Rested(place) => self.ready.push_back(place),
             Event::Answered(node, outcomes) => {
-                if let Some(under_way) = self.busy.get_mut(&node) {
-                    *under_way = under_way.saturating_sub(1);
-                }
+                self.busy.remove(&node);
                 for (append, outcome) in outcomes {
-                    let place = append.place.clone();
-                    if let Some(partition) = self.partitions.get_mut(&place) {
-                        partition.answer(append, outcome);
-                        self.settle(place);
+                    self.settle(append, outcome);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, mut append: Append, outcome: Outcome) {
+        let place = append.place.clone();
+        match outcome {
+            Outcome::Done(mut result) => {
+                if let Ok(stored) = &mut result {
+                    // Kafka answers a batch that it has already as if it had just come. Only one at
+                    // a time is under way, so what is new lies behind what was stored before.
+                    let place = (append.topic_id, append.place.1);
+                    let last = self.last.put(place, stored.base_offset);
+                    stored.duplicate =
+                        append.is_idempotent && last.is_some_and(|last| stored.base_offset <= last);
+                    if let Some(last) = last.filter(|last| *last > stored.base_offset) {
+                        self.last.put(place, last);
                     }
                 }
+                append.finish(result);
+                match self.queues.get(&place).is_some_and(|queue| !queue.is_empty()) {
+                    true => self.ready.push_back(place),
+                    false => self.rest(place),
+                }
+            }
+            Outcome::Again { error, elsewhere } => {
+                let Some(inner) = self.inner.upgrade() else { return };
+                let config = inner.cluster.config();
+                let doubled = config.retry_backoff * 2_u32.saturating_pow(append.attempts.min(10));
+                let pause = doubled.min(config.retry_backoff_max);
+                append.attempts += 1;
+                if Instant::now() + pause >= append.deadline {
+                    append.finish(Err(error));
+                    return match self.queues.get(&place).is_some_and(|queue| !queue.is_empty()) {
+                        true => self.ready.push_back(place),
+                        false => self.rest(place),
+                    };
+                }
+                inner.cluster.stats.retried();
+                let (topic, partition) = &place;
+                tracing::debug!(%topic, partition, %error, "a batch is sent again");
+                if elsewhere && let Some(stale) = inner.cluster.cached(&place.0) {
+                    inner.cluster.mark_stale(&stale);
+                }
+                self.queues.entry(place.clone()).or_default().push_front(append);
+                self.pause(place, pause);
             }
         }
     }
 
-    /// Deals with those of a partition's batches whose fate is known.
-    fn settle(&mut self, place: Place) {
-        let next = |partitions: &mut HashMap<Place, Partition>| {
-            partitions.get_mut(&place).and_then(Partition::next_answered)
-        };
-        while let Some((append, outcome)) = next(&mut self.partitions) {
-            match outcome {
-                Outcome::Done(result) => self.finish(append, result),
-                Outcome::Again { error, elsewhere } => self.put_back(append, error, elsewhere),
-            }
-        }
-        let Some(partition) = self.partitions.get_mut(&place) else { return };
-        match partition.turn_back() {
-            Some(attempts) => self.rest(place, attempts),
-            None if partition.is_empty() && !partition.is_listed => {
-                self.partitions.remove(&place);
-            }
-            None => self.list(place),
-        }
-    }
-
-    fn finish(&mut self, append: Append, mut result: Result<ProduceResponse>) {
-        if let Ok(stored) = &mut result {
-            let place = (append.topic_id, append.place.1);
-            // Kafka answers a batch that it has already as if it had just come. But what is new lies
-            // behind what was stored before.
-            let last = self.last.put(place, stored.base_offset);
-            stored.duplicate =
-                append.producer.is_some() && last.is_some_and(|last| stored.base_offset <= last);
-            if let Some(last) = last.filter(|last| *last > stored.base_offset) {
-                self.last.put(place, last);
-            }
-        }
-        if let Some(writer) = append.writer() {
-            match &result {
-                Ok(_) => self.known.put(writer, ()),
-                Err(_) => self.known.pop(&writer),
-            };
-        }
-        append.finish(result);
-    }
-
-    fn put_back(&mut self, append: Append, error: ProtocolError, elsewhere: bool) {
-        let Some(inner) = self.inner.upgrade() else { return };
-        let place = append.place.clone();
-        if elsewhere && let Some(stale) = inner.cluster.cached(&place.0) {
-            inner.cluster.mark_stale(&stale);
-        }
-        if Instant::now() + inner.cluster.config().backoff(append.attempts) >= append.deadline {
-            return append.finish(Err(error));
-        }
-        inner.cluster.stats.retried();
-        let (topic, partition) = &place;
-        tracing::debug!(%topic, partition, %error, "a batch is sent again");
-        if let Some(partition) = self.partitions.get_mut(&place) {
-            partition.put_back(Append { attempts: append.attempts + 1, ..append });
-        }
-    }
-
-    /// Has a partition go on after a pause, which grows with the attempts that were made.
-    fn rest(&mut self, place: Place, attempts: u32) {
-        let Some(inner) = self.inner.upgrade() else { return };
-        let pause = inner.cluster.config().backoff(attempts.saturating_sub(1));
+    fn pause(&mut self, place: Place, pause: Duration) {
         let resting = async move {
             tokio::time::sleep(pause).await;
             Event::Rested(place)
@@ -204,18 +169,21 @@ impl Pump {
         self.events.push(resting.boxed());
     }
 
-    fn refuse_all(&mut self, place: &Place, error: &ProtocolError) {
-        let Some(partition) = self.partitions.get_mut(place) else { return };
-        partition.is_listed = false;
-        partition.drain().for_each(|append| append.finish(Err(error.clone())));
-        if partition.is_empty() {
-            self.partitions.remove(place);
-        }
+    /// Nothing is left to do for a partition.
+    fn rest(&mut self, place: Place) {
+        self.queues.remove(&place);
+        self.taken.remove(&place);
     }
 
-    /// Sends a request to each node that may get one more and has something to get. Returns whether
-    /// there was any.
-    fn send(&mut self, inner: &Arc<Inner>) -> bool {
+    fn refuse_all(&mut self, place: Place, error: &ProtocolError) {
+        for append in self.queues.remove(&place).unwrap_or_default() {
+            append.finish(Err(error.clone()));
+        }
+        self.taken.remove(&place);
+    }
+
+    /// Sends as many requests as there are nodes that are free and have something to get.
+    fn send(&mut self, inner: &Arc<Inner>) {
         let mut requests: HashMap<i32, Vec<Append>> = HashMap::new();
         let mut sizes: HashMap<i32, usize> = HashMap::new();
         let mut postponed = VecDeque::new();
@@ -224,24 +192,14 @@ impl Pump {
             let leader = match topic.leader(place.1) {
                 Ok(leader) => leader.node,
                 Err(error) => {
-                    self.refuse_all(&place, &error);
+                    self.refuse_all(place, &error);
                     continue;
                 }
             };
-            let Some(partition) = self.partitions.get_mut(&place) else { continue };
-            let writer = partition.head().and_then(|head| head.writer_in(topic.id));
-            let is_known = writer.is_some_and(|writer| self.known.get(&writer).is_some());
-            let Some(head) = partition.head().filter(|_| partition.may_send(is_known)) else {
-                // What it waits for has it go on.
-                partition.is_listed = false;
-                if partition.is_empty() {
-                    self.partitions.remove(&place);
-                }
-                continue;
-            };
+            let Some(queue) = self.queues.get_mut(&place) else { continue };
+            let Some(head) = queue.front() else { continue };
             let size = sizes.entry(leader).or_default();
-            let is_busy = self.busy.get(&leader).is_some_and(|count| *count >= IN_FLIGHT);
-            if is_busy || (*size > 0 && *size + head.bytes.len() > TOGETHER) {
+            if self.busy.contains(&leader) || (*size > 0 && *size + head.bytes.len() > TOGETHER) {
                 postponed.push_back(place);
                 continue;
             }
@@ -253,24 +211,20 @@ impl Pump {
                 continue;
             }
             *size += head.bytes.len();
-            if let Some(head) = partition.send(is_known) {
-                request.push(Append { topic_id: topic.id, ..head });
+            if let Some(mut head) = queue.pop_front() {
+                head.topic_id = topic.id;
+                request.push(head);
             }
-            // There may be more of it, for another request.
-            postponed.push_back(place);
         }
         self.ready = postponed;
-        requests.retain(|_, batches| !batches.is_empty());
-        let has_sent = !requests.is_empty();
-        for (leader, batches) in requests {
-            *self.busy.entry(leader).or_default() += 1;
+        for (leader, batches) in requests.into_iter().filter(|(_, batches)| !batches.is_empty()) {
+            self.busy.insert(leader);
             let (inner, lane) = (inner.clone(), Lane::Produce(self.number));
             self.events.push(
                 async move { Event::Answered(leader, deliver(&inner, leader, lane, batches).await) }
                     .boxed(),
             );
         }
-        has_sent
     }
 
     /// What is known of a partition's topic; has it looked up, and the partition wait, if that is
@@ -282,7 +236,8 @@ impl Pump {
             return None;
         }
         if let Some(topic) = inner.cluster.cached(name) {
-            let arrived = self.partitions.get(place).and_then(Partition::head).map(|h| h.arrived);
+            let arrived =
+                self.queues.get(place).and_then(|queue| queue.front()).map(|head| head.arrived);
             // It may have become more partitions.
             let knows = topic.leader(place.1).is_ok() || arrived.is_none_or(|at| topic.learnt > at);
             if knows {
