@@ -16,6 +16,7 @@ from typing import Self
 import jars
 import ready
 from process import reserve_port, spawn
+from security import LISTENERS, Secrets
 
 #: Starts quickly and stays small: for tests.
 SMALL = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -41,15 +42,22 @@ _STOP_TIMEOUT = 60.0
 class Node:
     """A broker that is a controller too, and its folder. A stopped one may be started again."""
 
-    def __init__(self, number: int, directory: Path, jvm_options: Sequence[str]) -> None:
+    def __init__(
+        self, number: int, directory: Path, jvm_options: Sequence[str], secured: bool = False
+    ) -> None:
         self.number = number
         self.directory = directory
         self.log = directory / "log"
         self.uuid = _uuid()
         self._jvm_options = jvm_options
         # Bound and never listening, they keep the ports for the node, also while it is down.
-        self._ports = [reserve_port(), reserve_port()]
-        self.address, self.controller = (f"127.0.0.1:{p.getsockname()[1]}" for p in self._ports)
+        names = ["PLAINTEXT", "CONTROLLER", *(LISTENERS if secured else ())]
+        self._ports = [reserve_port() for _ in names]
+        #: Where its listeners are, by name.
+        self.listeners = {
+            name: f"127.0.0.1:{port.getsockname()[1]}" for name, port in zip(names, self._ports)
+        }
+        self.address, self.controller = self.listeners["PLAINTEXT"], self.listeners["CONTROLLER"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -95,21 +103,26 @@ class Node:
     def configure(self, properties: Mapping[str, object]) -> None:
         """Writes its configuration."""
         self.directory.mkdir(parents=True)
+        listeners = ",".join(f"{name}://{address}" for name, address in self.listeners.items())
+        kinds = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **LISTENERS}
         own = {
             "process.roles": "broker,controller",
             "node.id": self.number,
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}",
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "listener.security.protocol.map": ",".join(f"{n}:{kinds[n]}" for n in self.listeners),
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
         }
         lines = [f"{key}={value}\n" for key, value in {**own, **properties}.items()]
         self._config.write_text("".join(lines))
 
-    def format(self, cluster_id: str, controllers: str) -> "subprocess.Popen[bytes]":
+    def format(
+        self, cluster_id: str, controllers: str, more: Sequence[str] = ()
+    ) -> "subprocess.Popen[bytes]":
         """Begins to prepare its folder, which it needs before it first starts."""
         arguments = ("-t", cluster_id, "-c", str(self._config), "--initial-controllers", controllers)
-        return self._java("kafka.tools.StorageTool", "format", *arguments)
+        return self._java("kafka.tools.StorageTool", "format", *arguments, *more)
 
     def tail(self) -> str:
         """The end of its log."""
@@ -142,8 +155,9 @@ class Cluster:
     """One or three Kafka nodes in a clean folder, ready to be used within the `with` block.
 
     `directory` keeps the data, logs and configuration, else they are in a temporary folder and go in
-    the end; `properties` are added to each node's configuration. When this process dies, so do the
-    nodes.
+    the end; `properties` are added to each node's configuration. `secured` adds listeners with TLS and
+    SASL; what they are secured with, and where they are, is in `secrets`. When this process dies, so do
+    the nodes.
     """
 
     def __init__(
@@ -153,14 +167,17 @@ class Cluster:
         directory: Path | None = None,
         properties: Mapping[str, object] | None = None,
         jvm_options: Sequence[str] = SMALL,
+        secured: bool = False,
     ) -> None:
         self._temporary = directory is None
         self.directory = (directory or Path(tempfile.mkdtemp(prefix="kafka-"))).resolve()
         self._properties = properties or {}
         self.nodes = [
-            Node(number, self.directory / f"node-{number}", jvm_options)
+            Node(number, self.directory / f"node-{number}", jvm_options, secured)
             for number in range(1, nodes + 1)
         ]
+        self._secured = secured
+        self.secrets: Secrets | None = None
 
     @property
     def bootstrap_servers(self) -> str:
@@ -171,9 +188,16 @@ class Cluster:
         """Formats and starts all nodes, and waits until they are ready."""
         cluster_id = _uuid()
         controllers = ",".join(f"{n.number}@{n.controller}:{n.uuid}" for n in self.nodes)
+        shared, more = self._shared(), []
+        if self._secured:
+            self.secrets = Secrets(self.directory / "secrets")
+            self.secrets.write_addresses(
+                {n: ",".join(node.listeners[n] for node in self.nodes) for n in LISTENERS}
+            )
+            shared, more = shared | self.secrets.properties(), self.secrets.format_arguments()
         for node in self.nodes:
-            node.configure({**self._shared(), **self._properties})
-        formats = [(node, node.format(cluster_id, controllers)) for node in self.nodes]
+            node.configure({**shared, **self._properties})
+        formats = [(node, node.format(cluster_id, controllers, more)) for node in self.nodes]
         for node, process in formats:
             if process.wait() != 0:
                 raise RuntimeError(f"cannot format Kafka node {node.number}:\n{node.tail()}")
