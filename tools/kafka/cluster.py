@@ -52,11 +52,15 @@ class Node:
         self._jvm_options = jvm_options
         # Bound and never listening, they keep the ports for the node, also while it is down.
         names = ["PLAINTEXT", "CONTROLLER", *(LISTENERS if secured else ())]
+        if secured:
+            names.append("PROXY")
         self._ports = [reserve_port() for _ in names]
         #: Where its listeners are, by name.
         self.listeners = {
             name: f"127.0.0.1:{port.getsockname()[1]}" for name, port in zip(names, self._ports)
         }
+        #: Where another listener is said to be that is reached through a proxy.
+        self.proxy = self.listeners.pop("PROXY", None)
         self.address, self.controller = self.listeners["PLAINTEXT"], self.listeners["CONTROLLER"]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -104,12 +108,15 @@ class Node:
         """Writes its configuration."""
         self.directory.mkdir(parents=True)
         listeners = ",".join(f"{name}://{address}" for name, address in self.listeners.items())
+        advertised = listeners
+        if self.proxy:
+            advertised = advertised.replace(self.listeners["PROXIED"], self.proxy)
         kinds = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **LISTENERS}
         own = {
             "process.roles": "broker,controller",
             "node.id": self.number,
             "listeners": listeners,
-            "advertised.listeners": listeners,
+            "advertised.listeners": advertised,
             "listener.security.protocol.map": ",".join(f"{n}:{kinds[n]}" for n in self.listeners),
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
@@ -191,9 +198,8 @@ class Cluster:
         shared, more = self._shared(), []
         if self._secured:
             self.secrets = Secrets(self.directory / "secrets")
-            self.secrets.write_addresses(
-                {n: ",".join(node.listeners[n] for node in self.nodes) for n in LISTENERS}
-            )
+            first = self.nodes[0]
+            self.secrets.write_addresses({**first.listeners, "PROXY": str(first.proxy)})
             shared, more = shared | self.secrets.properties(), self.secrets.format_arguments()
         for node in self.nodes:
             node.configure({**shared, **self._properties})

@@ -9,8 +9,14 @@ USER, PASSWORD = "flymq", "gateway-secret"
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 #: Listeners beside the plain one, and how they are secured. SSL wants a certificate of the client, and
-#: MISNAMED has one that is not for its address.
-LISTENERS = {"SSL": "SSL", "SASL_SSL": "SASL_SSL", "SASL_PLAINTEXT": "SASL_PLAINTEXT", "MISNAMED": "SSL"}
+#: MISNAMED has one that is not for its address. PROXIED is advertised elsewhere, where a test may listen.
+LISTENERS = {
+    "SSL": "SSL",
+    "SASL_SSL": "SASL_SSL",
+    "SASL_PLAINTEXT": "SASL_PLAINTEXT",
+    "MISNAMED": "SSL",
+    "PROXIED": "PLAINTEXT",
+}
 
 _LOGIN = "org.apache.kafka.common.security"
 
@@ -80,7 +86,7 @@ class Secrets:
         return [part for m in scram for part in ("--add-scram", f"{m}=[{user}]")]
 
     def write_addresses(self, addresses: Mapping[str, str]) -> None:
-        """Tells where listeners are: a file `SSL.address`, and so on."""
+        """Tells where listeners are: a file `SSL.address`, and so on, and `PROXY.address`."""
         for listener, address in addresses.items():
             self.path(f"{listener}.address").write_text(address)
         self.path("password").write_text(PASSWORD)
