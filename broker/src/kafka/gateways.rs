@@ -9,14 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flymq_protocol::ErrorCode;
 use flymq_protocol::messages::BrokerInfo;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Inner;
 use super::journal::{Entry, Journal};
-use super::offsets;
 use crate::Result;
 
 const TOPIC: &str = "__flymq_gateways";
@@ -144,15 +142,7 @@ async fn tell(inner: &Arc<Inner>, word: &Word, open: &mut Option<(Journal, i64)>
     let value = serde_json::to_vec(word).unwrap_or_default();
     journal.append(&word.key(), Some(Bytes::from(value))).await?;
     loop {
-        let page = match journal.read(*next).await {
-            // Kafka has deleted what was said long ago.
-            Err(error) if error.code == ErrorCode::OffsetOutOfRange => {
-                let bounds = offsets::bounds(inner, TOPIC, &[0]).await?;
-                *next = bounds.first().map_or(0, |&(earliest, _)| earliest as i64);
-                continue;
-            }
-            page => page?,
-        };
+        let page = journal.read(*next).await?;
         *next = page.next;
         inner.gateways.take(page.entries);
         if page.is_end {
