@@ -114,8 +114,6 @@ async fn a_security_protocol_that_does_not_fit_is_named() {
     let ca = path("ca.pem");
     let reason = refusal("SSL", &[]).await;
     assert!(reason.contains("security.protocol"), "{reason}");
-    let reason = refusal("SASL_PLAINTEXT", &[]).await;
-    assert!(reason.contains("security.protocol"), "{reason}");
     let tls = [("security.protocol", "SSL"), ("ssl.ca.location", &*ca)];
     let reason = refusal("SASL_PLAINTEXT", &tls).await;
     assert!(reason.contains("security.protocol"), "{reason}");
