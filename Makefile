@@ -47,7 +47,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java bench-peers bench-growth chaos fuzz \
 	clean need-rust need-python need-java need-node
 
 help: ## List the targets
@@ -87,6 +87,8 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
+	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/python -m unittest discover --quiet bench/peers
+	$(BIN)/python -m unittest discover --quiet bench/growth
 
 test-c: $(VENV)/.wheel | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
 	$(MAKE) -C bindings-c test
@@ -139,6 +141,16 @@ bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's
 	cd bench/java && $(MAVEN) package
 	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
 		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
+
+bench-peers: $(RELEASED)/.wheel $(RELEASED)/.peers java | need-python ## Measure against Kafka, NATS and Redis from Python, Rust, Java and C (BENCH_ARGS)
+	cargo build --release --quiet -p flymq-bench -p flymq-cli
+	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(RELEASED)/bin/python bench/peers/peers.py \
+		--json bench/results/peers.json --docs docs/benchmarks.md --plots docs/images $(BENCH_ARGS)
+
+bench-growth: $(RELEASED)/.peers | need-rust ## Measure how costs grow with partitions, connections, the log, members and sizes (BENCH_ARGS)
+	cargo build --release --quiet -p flymq-bench
+	$(RELEASED)/bin/python bench/growth/growth.py \
+		--json bench/results/growth.json --docs docs/benchmarks.md --plots docs/images $(BENCH_ARGS)
 
 chaos: $(RELEASED)/.wheel | need-rust need-java ## Strike brokers, gateways, Kafka nodes and clients, and account for every record (CHAOS_ARGS)
 	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \

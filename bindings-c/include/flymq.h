@@ -1473,6 +1473,26 @@ FLYMQ_API
 int32_t flymq_event_log_level(const flymq_event *event);
 
 /**
+ * How many events there are. 0 for NULL.
+ */
+FLYMQ_API
+size_t flymq_events_count(const flymq_events *events);
+
+/**
+ * An event, counted from 0; it lives until flymq_events_free(). NULL for one that there is not.
+ */
+FLYMQ_API
+const flymq_event *flymq_events_get(const flymq_events *events,
+                                    size_t index);
+
+/**
+ * Frees events. That also says that the application is done with what a consumer brought: it then
+ * goes on, and gives partitions up that it is to give up. NULL is harmless.
+ */
+FLYMQ_API
+void flymq_events_free(flymq_events *events);
+
+/**
  * The groups that have members or committed offsets, a row each: group, state ("empty", "rebalancing"
  * or "stable"), members.
  *
@@ -2039,26 +2059,6 @@ int32_t flymq_poll(const flymq_queue *queue,
                    int64_t timeout_ms,
                    flymq_events **events,
                    flymq_error **error);
-
-/**
- * How many events there are. 0 for NULL.
- */
-FLYMQ_API
-size_t flymq_events_count(const flymq_events *events);
-
-/**
- * An event, counted from 0; it lives until flymq_events_free(). NULL for one that there is not.
- */
-FLYMQ_API
-const flymq_event *flymq_events_get(const flymq_events *events,
-                                    size_t index);
-
-/**
- * Frees events. That also says that the application is done with what a consumer brought: it then
- * goes on, and gives partitions up that it is to give up. NULL is harmless.
- */
-FLYMQ_API
-void flymq_events_free(flymq_events *events);
 
 /**
  * Has one flymq_poll() that waits, or else the next one, return without events.

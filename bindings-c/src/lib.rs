@@ -39,6 +39,7 @@ mod config;
 mod consumer;
 mod error;
 mod event;
+mod events;
 mod feed;
 mod groups;
 mod handle;

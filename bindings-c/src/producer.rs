@@ -77,7 +77,7 @@ fn send(
     tag: *mut c_void,
     otherwise: impl FnOnce(&Sending, &str, Record) -> Result<Delivery>,
 ) -> Result<()> {
-    let this = open(producer.map(|producer| &producer.0), "producer")?;
+    let this = given(producer, "producer")?.0.peek()?;
     let tag = tag as u64;
     let Some((queue, listener)) = &this.reports else {
         return match this.producer.send_now(topic, record) {

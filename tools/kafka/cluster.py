@@ -51,7 +51,7 @@ class Node:
         self.uuid = _uuid()
         self._jvm_options = jvm_options
         # Bound and never listening, they keep the ports for the node, also while it is down.
-        names = ["PLAINTEXT", "CONTROLLER", *(LISTENERS if secured else ())]
+        names = ["PLAINTEXT", "CONTROLLER", "TLS", *(LISTENERS if secured else ())]
         if secured:
             names.append("PROXY")
         self._ports = [reserve_port() for _ in names]
@@ -61,6 +61,7 @@ class Node:
         }
         #: Where another listener is said to be that is reached through a proxy.
         self.proxy = self.listeners.pop("PROXY", None)
+        self.tls_address = self.listeners.pop("TLS")
         self.address, self.controller = self.listeners["PLAINTEXT"], self.listeners["CONTROLLER"]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -104,22 +105,33 @@ class Node:
     def _config(self) -> Path:
         return self.directory / "node.properties"
 
-    def configure(self, properties: Mapping[str, object]) -> None:
-        """Writes its configuration."""
+    def configure(
+        self, properties: Mapping[str, object], tls: tuple[Path, Path] | None = None
+    ) -> None:
+        """Writes its configuration; with a certificate and its key it takes TLS at `tls_address`."""
         self.directory.mkdir(parents=True)
-        listeners = ",".join(f"{name}://{address}" for name, address in self.listeners.items())
-        advertised = listeners
-        if self.proxy:
-            advertised = advertised.replace(self.listeners["PROXIED"], self.proxy)
-        kinds = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **LISTENERS}
-        own = {
+        listeners = dict(self.listeners)
+        own: dict[str, object] = {
             "process.roles": "broker,controller",
             "node.id": self.number,
-            "listeners": listeners,
-            "advertised.listeners": advertised,
-            "listener.security.protocol.map": ",".join(f"{n}:{kinds[n]}" for n in self.listeners),
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
+        }
+        if tls:
+            listeners["TLS"] = self.tls_address
+            store = self.directory / "server.pem"
+            store.write_text("".join(file.read_text() for file in (tls[1], tls[0])))
+            own |= {
+                "listener.name.tls.ssl.keystore.type": "PEM",
+                "listener.name.tls.ssl.keystore.location": store,
+            }
+        advertised = {**listeners, "PROXIED": self.proxy} if self.proxy else listeners
+        kinds = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", "TLS": "SSL", **LISTENERS}
+        own |= {
+            "listeners": ",".join(f"{n}://{address}" for n, address in listeners.items()),
+            "advertised.listeners": ",".join(f"{n}://{a}" for n, a in advertised.items()),
+            # The default is one only where all listeners are without TLS.
+            "listener.security.protocol.map": ",".join(f"{n}:{kinds[n]}" for n in listeners),
         }
         lines = [f"{key}={value}\n" for key, value in {**own, **properties}.items()]
         self._config.write_text("".join(lines))
@@ -162,9 +174,10 @@ class Cluster:
     """One or three Kafka nodes in a clean folder, ready to be used within the `with` block.
 
     `directory` keeps the data, logs and configuration, else they are in a temporary folder and go in
-    the end; `properties` are added to each node's configuration. `secured` adds listeners with TLS and
-    SASL; what they are secured with, and where they are, is in `secrets`. When this process dies, so do
-    the nodes.
+    the end; `properties` are added to each node's configuration. With `tls`, the files of a
+    certificate and its key, nodes have a `tls_address` too. `secured` adds listeners with TLS and SASL;
+    what they are secured with, and where they are, is in `secrets`. When this process dies, so do the
+    nodes.
     """
 
     def __init__(
@@ -174,8 +187,10 @@ class Cluster:
         directory: Path | None = None,
         properties: Mapping[str, object] | None = None,
         jvm_options: Sequence[str] = SMALL,
+        tls: tuple[Path, Path] | None = None,
         secured: bool = False,
     ) -> None:
+        self._tls = tls
         self._temporary = directory is None
         self.directory = (directory or Path(tempfile.mkdtemp(prefix="kafka-"))).resolve()
         self._properties = properties or {}
@@ -202,14 +217,17 @@ class Cluster:
             self.secrets.write_addresses({**first.listeners, "PROXY": str(first.proxy)})
             shared, more = shared | self.secrets.properties(), self.secrets.format_arguments()
         for node in self.nodes:
-            node.configure({**shared, **self._properties})
+            node.configure({**shared, **self._properties}, self._tls)
         formats = [(node, node.format(cluster_id, controllers, more)) for node in self.nodes]
         for node, process in formats:
             if process.wait() != 0:
                 raise RuntimeError(f"cannot format Kafka node {node.number}:\n{node.tail()}")
+        began = time.monotonic()
         for node in self.nodes:
             node.start()
         self.wait_until_ready()
+        #: Seconds from the nodes' start until they were ready.
+        self.started_in = time.monotonic() - began
 
     def wait_until_ready(self, timeout: float = _READY_TIMEOUT) -> None:
         """Waits until the nodes that were started know each other and can be used; see `ready.check`.
