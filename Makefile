@@ -109,7 +109,7 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 test-kafka: $(VENV)/.kafka $(VENV)/.wheel | need-rust need-java ## Tests of gateways, with a real Kafka of one node, and a little chaos with three
 	cargo build --quiet --workspace
 	cargo test --quiet --workspace --no-run
-	$(PYTHON) tools/kafka/kafka.py run $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
+	$(PYTHON) tools/kafka/kafka.py run --secured $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
 	target/debug/flymq-chaos all --engine kafka --python $(BIN)/python \
 		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --rolling-rounds 2 --records 3000
 

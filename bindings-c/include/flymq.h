@@ -1084,6 +1084,50 @@ FLYMQ_API
 void flymq_client_free(flymq_client *client);
 
 /**
+ * How the cluster is, in one row: engine ("embedded", or "kafka" behind gateways), cluster_id,
+ * partitions (how many there are, the engine's own included), under_replicated (how many of them have
+ * fewer copies in sync than they should have), offline (how many cannot be used, because no node leads
+ * them), healthy (1 if both are 0, else 0). flymq_client_brokers() names the brokers that are alive.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: NOT_AUTHORIZED without the permission to describe the cluster; TIMEOUT, CLOSED,
+ * INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_client_cluster_status(const flymq_client *client,
+                                    flymq_table **table,
+                                    flymq_error **error);
+
+/**
+ * The engine's own nodes, such as those of Apache Kafka, a row each: id, host, port, controller (1 for
+ * the one that was last known to control the cluster, else 0). No rows where the engine is within the
+ * broker.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: as flymq_client_cluster_status().
+ */
+FLYMQ_API
+int32_t flymq_client_cluster_nodes(const flymq_client *client,
+                                   flymq_table **table,
+                                   flymq_error **error);
+
+/**
+ * The partitions that are under-replicated or offline, up to 1,000, a row each: topic, partition,
+ * leader (the node that leads it; not there if none does), replicas (the nodes that should have a copy,
+ * such as "1,2,3"), in_sync (those of them whose copy is up to date).
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: as flymq_client_cluster_status().
+ */
+FLYMQ_API
+int32_t flymq_client_cluster_troubled(const flymq_client *client,
+                                      flymq_table **table,
+                                      flymq_error **error);
+
+/**
  * Makes a configuration without any option set. `kind` is a flymq_config_kind.
  *
  * The caller frees it with flymq_config_free().

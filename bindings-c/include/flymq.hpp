@@ -226,6 +226,27 @@ public:
     iterator end() const { return {get(), size()}; }
 };
 
+/** An answer with rows; the columns are those that flymq.h names. Texts live as long as it does. */
+class Table : public detail::Owner<flymq_table, flymq_table_free> {
+public:
+    explicit Table(flymq_table *table) : Owner(table) {}
+    std::size_t size() const { return flymq_table_rows(get()); }
+    bool empty() const { return size() == 0; }
+    /** What a column of strings holds; nothing for a value that is not there. */
+    std::optional<std::string_view> text(std::size_t row, const std::string &column) const {
+        const char *found = flymq_table_text(get(), row, column.c_str());
+        return found == nullptr ? std::nullopt : std::optional<std::string_view>(found);
+    }
+    /** What a column of numbers holds. */
+    std::int64_t number(std::size_t row, const std::string &column) const {
+        std::int64_t found = 0;
+        detail::check([&](auto error) {
+            return flymq_table_number(get(), row, column.c_str(), &found, error);
+        });
+        return found;
+    }
+};
+
 class Consumer;
 
 /** An open transaction, aborted unless commit() succeeds before it goes. */
@@ -277,12 +298,26 @@ public:
             return flymq_client_consume(get(), topic.c_str(), partition, offset, out, error);
         }));
     }
+    /** The brokers that are alive: flymq_client_brokers(). */
+    Table brokers() const { return ask(flymq_client_brokers); }
+    /** How the cluster is: flymq_client_cluster_status(). */
+    Table cluster_status() const { return ask(flymq_client_cluster_status); }
+    /** The engine's own nodes: flymq_client_cluster_nodes(). */
+    Table cluster_nodes() const { return ask(flymq_client_cluster_nodes); }
+    /** Partitions that lack copies or a leader: flymq_client_cluster_troubled(). */
+    Table cluster_troubled() const { return ask(flymq_client_cluster_troubled); }
     Transaction transaction() {
         return Transaction(detail::make<flymq_transaction>(
             [&](auto out, auto error) { return flymq_client_begin(get(), out, error); }));
     }
     void close(milliseconds timeout = patience) {
         detail::check([&](auto e) { return flymq_client_close(get(), detail::millis(timeout), e); });
+    }
+
+private:
+    Table ask(std::int32_t (*call)(const flymq_client *, flymq_table **, flymq_error **)) const {
+        return Table(detail::make<flymq_table>(
+            [&](auto out, auto error) { return call(get(), out, error); }));
     }
 };
 

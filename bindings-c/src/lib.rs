@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`client`] | `flymq_client`; its calls about topics are in [`admin`], about groups in [`groups`], about users in [`access`] |
+//! | [`client`] | `flymq_client`; its calls about topics are in [`admin`], about the cluster in [`cluster`], about groups in [`groups`], about users in [`access`] |
 //! | [`producer`] | `flymq_producer` |
 //! | [`consumer`] | `flymq_consumer`; its places and commits are in [`offsets`]; [`feed`] brings its records to the queue |
 //! | [`transaction`] | `flymq_transactional_producer`, `flymq_transaction` |
@@ -33,6 +33,7 @@ mod boundary;
 mod broker;
 mod callback;
 mod client;
+mod cluster;
 mod codes;
 mod config;
 mod consumer;

@@ -72,6 +72,7 @@ calls! {
     topicPartitionCount => admin::partition_count,
     topicOffsets => admin::list_offsets,
     brokerList => admin::brokers,
+    clusterStatus => admin::cluster_status,
     userUpsert => access::upsert_user,
     userDelete => access::delete_user,
     userList => access::list_users,

@@ -13,11 +13,12 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError as E;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, FetchRequest, MetadataRequest, ProduceRequest,
-    TransactionalId,
+    BrokerId, CreateTopicsRequest, CreateTopicsResponse, FetchRequest, ListOffsetsRequest,
+    MetadataRequest, ProduceRequest, TransactionalId,
 };
 use uuid::Uuid;
 
@@ -33,6 +34,8 @@ pub use entries::Entry;
 /// How much is read at a time.
 const READ_BYTES: i32 = 4 << 20;
 const READ_COMMITTED: i8 = 1;
+/// In place of a time: the oldest record.
+const EARLIEST: i64 = -2;
 
 /// Such a topic.
 pub struct Journal {
@@ -187,9 +190,9 @@ impl Journal {
         let found = found.ok_or_else(|| malformed("Kafka says nothing of a partition"))?;
         match E::try_from_code(found.error_code) {
             None => {}
-            // Kafka has dropped what was there, and more.
-            Some(E::OffsetOutOfRange) if from < found.log_start_offset => {
-                return Ok(Page { next: found.log_start_offset, ..Page::default() });
+            // Kafka has dropped what was there, and does not say here where it goes on.
+            Some(E::OffsetOutOfRange) => {
+                return Ok(Page { next: self.earliest(place).await?, ..Page::default() });
             }
             Some(_) => return Err(errors::error(found.error_code, &what)),
         }
@@ -197,6 +200,25 @@ impl Journal {
         // Kafka sends a batch at least, where there is one.
         let is_end = next == from || next >= found.last_stable_offset;
         Ok(Page { entries, next, is_end })
+    }
+
+    /// The offset of the oldest record that there is.
+    async fn earliest(&self, place: &Place) -> Result<i64> {
+        let partition = ListOffsetsPartition::default().with_timestamp(EARLIEST);
+        let topic = ListOffsetsTopic::default()
+            .with_name(topic_name(self.name))
+            .with_partitions(vec![partition]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_topics(vec![topic]);
+        let answer = place.leader.call(Lane::Control(0), &request).await?;
+        let mut topics = answer.topics.into_iter();
+        let found = topics.next().and_then(|topic| topic.partitions.into_iter().next());
+        let found = found.ok_or_else(|| malformed("Kafka says nothing of a partition"))?;
+        match found.error_code {
+            0 => Ok(found.offset),
+            code => Err(errors::error(code, &format!("find the beginning of {}", self.name))),
+        }
     }
 
     /// Writes an entry that may be written twice if an answer is lost.
