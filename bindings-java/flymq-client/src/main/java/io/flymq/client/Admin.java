@@ -220,7 +220,7 @@ public final class Admin {
    */
   public Map<TopicPartition, GroupOffset> groupOffsets(String group) {
     In in = call(Native::groupOffsets, new Out().text(group));
-    return Consumer.byPartition(in.list(Consumer::groupOffset));
+    return Partitions.byPartition(in.list(Partitions::groupOffset));
   }
 
   /**
@@ -260,8 +260,8 @@ public final class Admin {
     if (partitions != null) {
       out.list(partitions, Out::int32);
     }
-    return Consumer.byPartition(
-        call(Native::groupResetOffsets, out).list(Consumer::groupOffset));
+    return Partitions.byPartition(
+        call(Native::groupResetOffsets, out).list(Partitions::groupOffset));
   }
 
   /**
@@ -275,7 +275,7 @@ public final class Admin {
         .list(
             in ->
                 new PartitionLag(
-                    Consumer.partition(in), in.optionalInt64(), in.int64(), in.optionalInt64()));
+                    Partitions.partition(in), in.optionalInt64(), in.int64(), in.optionalInt64()));
   }
 
   /**

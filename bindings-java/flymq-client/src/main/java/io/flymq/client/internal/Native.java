@@ -184,6 +184,8 @@ public final class Native {
 
   public static native byte @Nullable [] keyringIds(long handle, long id, byte[] arguments, int length);
 
+  public static native byte @Nullable [] optionList(long handle, long id, byte[] arguments, int length);
+
   public static native byte @Nullable [] embeddedStart(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] embeddedStop(long handle, long id, byte[] arguments, int length);
