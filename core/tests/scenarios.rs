@@ -217,7 +217,8 @@ impl World {
                 counts.push(held.len());
                 all.extend(held.into_iter().map(|slot| u64::from(slot.partition)));
             }
-            (all.sort(), counts.sort());
+            all.sort();
+            counts.sort();
             if all.into_iter().eq(0..partitions) && counts == each {
                 return Ok(());
             }
