@@ -220,9 +220,8 @@ impl Journal {
         let topic = ListOffsetsTopic::default()
             .with_name(topic_name(self.name))
             .with_partitions(vec![partition]);
-        let request = ListOffsetsRequest::default()
-            .with_replica_id(BrokerId(-1))
-            .with_topics(vec![topic]);
+        let request =
+            ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
         let answer = place.leader.call(Lane::Control(0), &request).await?;
         let mut topics = answer.topics.into_iter();
         let found = topics.next().and_then(|topic| topic.partitions.into_iter().next());
