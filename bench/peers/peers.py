@@ -9,7 +9,7 @@
 | `workers.py` | the programs that use them: a job in, a measurement out |
 | `footprint.py` | how quickly servers start, and the memory they take |
 | `tables.py`, `plots.py` | what the documentation shows |
-| `nats/` | the worker of async-nats |
+| `async-nats/` | the worker of async-nats |
 
 The workers of Python and the servers are those of `bench/python`, those of the other languages theirs. A peer
 that is missing is named and left out. It measures, and does not judge: it ends with 0 also where a peer wins.

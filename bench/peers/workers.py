@@ -145,7 +145,7 @@ def _rust(folder: Path, build: bool) -> list[str]:
 
 def _nats(folder: Path, build: bool) -> list[str]:
     if build:
-        manifest = str(Path(__file__).with_name("nats") / "Cargo.toml")
+        manifest = str(Path(__file__).with_name("async-nats") / "Cargo.toml")
         _run("cargo", "build", "--release", "--quiet", "--manifest-path", manifest,
              "--target-dir", str(NATS.parents[1]))  # fmt: skip
     return [str(_existing(NATS))]
