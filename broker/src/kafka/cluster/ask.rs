@@ -1,10 +1,19 @@
 //! Requests that any node can answer, that all have to, or that one of them passes on.
 
+use std::time::Duration;
+
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
 use super::Cluster;
 use crate::Result;
 use crate::kafka::errors::{self, Remedy};
 use crate::kafka::link::{Api, LinkError};
 use crate::kafka::node::Lane;
+
+/// How long a node is waited for whose word is not needed.
+const MOMENT: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// Asks one node after another until one answers: those that are known, the reachable ones
@@ -69,6 +78,24 @@ impl Cluster {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// How many partitions of a topic each node knows to have a leader; `None` of a node that does not
+    /// know the topic. Nodes hear of changes one after the other, and a gateway may ask any of them. Who
+    /// does not answer within a moment is left out.
+    pub async fn known_partitions(&self, topic: &str) -> Vec<Option<usize>> {
+        let name = TopicName(StrBytes::from_string(topic.to_owned()));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![MetadataRequestTopic::default().with_name(Some(name))]))
+            .with_allow_auto_topic_creation(false);
+        let view = self.view.load_full();
+        let asking = view.nodes.values().filter(|node| node.is_reachable()).map(async |node| {
+            let answer = node.call(Lane::Control(0), &request);
+            let answer = tokio::time::timeout(MOMENT, answer).await.ok()?.ok()?;
+            let found = answer.topics.first().filter(|topic| topic.error_code == 0);
+            Some(found.map(|topic| topic.partitions.iter().filter(|p| p.leader_id.0 >= 0).count()))
+        });
+        futures_util::future::join_all(asking).await.into_iter().flatten().collect()
     }
 
     /// Asks a node that may change topics, and asks again while that may help. `code` finds the
