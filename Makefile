@@ -37,8 +37,10 @@ C_TESTS := $(CURDIR)/$(CACHE)/c-tests
 # What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
-# Groups that settle as quickly as those of a broker of its own.
-KAFKA_SETTINGS := --set group.consumer.assignment.interval.ms=0 \
+# Groups that settle as quickly as those of a broker of its own, and no retention while the tests run: many of
+# their records have times of years ago, by which Kafka counts their age.
+KAFKA_SETTINGS := --set log.initial.task.delay.ms=86400000 \
+	--set group.consumer.assignment.interval.ms=0 \
 	--set group.consumer.min.session.timeout.ms=500 \
 	--set group.consumer.min.heartbeat.interval.ms=100 \
 	--set group.consumer.heartbeat.interval.ms=1000
