@@ -122,7 +122,8 @@ static inline void empty_cluster(void) {
 
 /* Deletes the cluster's users and rules. `password` is a file that holds `secret`. */
 static inline void forget_everybody(const char *password) {
-    const char *guarded[] = {"--auth", "--bootstrap-admin", "cleaner", "--bootstrap-admin-password-file", password, NULL};
+    const char *guarded[] = {"--auth", "--bootstrap-admin", "cleaner",
+                             "--bootstrap-admin-password-file", password, NULL};
     Served gateway = start_gateway("0", guarded);
     flymq_config *options = config(FLYMQ_CONFIG_CLIENT, "username", "cleaner");
     OK(flymq_config_set(options, "password", "secret", &error));

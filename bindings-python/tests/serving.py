@@ -92,7 +92,7 @@ def _forget_everybody(cluster: str, folder: Path) -> None:
         administer(gateway, *cleaner, "acl", "remove", "--all")
         users = json.loads(administer(gateway, *cleaner, "user", "list", "--format", "json"))
         # Itself last.
-        for user in sorted((user["name"] for user in users), key=cleaner[0].__eq__):
+        for user in sorted((user["user"] for user in users), key=cleaner[0].__eq__):
             administer(gateway, *cleaner, "user", "remove", user)
 
 

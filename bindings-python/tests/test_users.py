@@ -41,7 +41,7 @@ def test_rules_are_kept_to(guarded: Broker, tmp_path: Path) -> None:
         assert eve.produce("orders-eu", b"x") == 0
         with pytest.raises(flymq.NotAuthorizedError):
             eve.consume("orders-eu", 0)
-        administer("acl", "remove", "--for", "eve")
+        administer("acl", "remove", "--principal", "user:eve")
         with pytest.raises(flymq.NotAuthorizedError):
             eve.produce("orders-eu", b"x")
         administer("user", "remove", "eve")
