@@ -23,16 +23,16 @@ static inline const char *cluster(void) {
     return getenv("FLYMQ_TEST_KAFKA");
 }
 
-/* `options` ends with NULL, and is NULL for none. */
+/* Ends with the test, also if that fails. `options` ends with NULL, and is NULL for none. */
 static inline Served start_gateway(const char *port, const char *const *options) {
     Served served = {0};
     const char *command = getenv("FLYMQ_BIN");
     CHECK(command != NULL);
     char listen[64];
     snprintf(listen, sizeof listen, "127.0.0.1:%s", port);
-    char *arguments[32] = {(char *)command, "broker",           "--engine",  "kafka", "--kafka-bootstrap",
-                           (char *)cluster(), "--listen", listen};
-    for (size_t count = 8; options != NULL && *options != NULL; options++, count++) {
+    char *arguments[32] = {"setpriv", "--pdeathsig", "KILL", (char *)command, "broker", "--engine", "kafka",
+                           "--kafka-bootstrap", (char *)cluster(), "--listen", listen};
+    for (size_t count = 11; options != NULL && *options != NULL; options++, count++) {
         CHECK(count + 1 < sizeof arguments / sizeof *arguments);
         arguments[count] = (char *)*options;
     }
@@ -42,7 +42,7 @@ static inline Served start_gateway(const char *port, const char *const *options)
     CHECK(posix_spawn_file_actions_init(&actions) == 0);
     CHECK(posix_spawn_file_actions_adddup2(&actions, said[1], STDOUT_FILENO) == 0);
     CHECK(posix_spawn_file_actions_addclose(&actions, said[0]) == 0);
-    CHECK(posix_spawn(&served.gateway, command, &actions, NULL, arguments, environ) == 0);
+    CHECK(posix_spawnp(&served.gateway, arguments[0], &actions, NULL, arguments, environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
     close(said[1]);
     FILE *output = fdopen(said[0], "r");
