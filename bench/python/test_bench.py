@@ -2,6 +2,7 @@
 
 import unittest
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -9,6 +10,7 @@ import output
 import report
 import scenario
 import values
+from drivers import at_a_pace
 from worker import check
 
 
@@ -90,6 +92,16 @@ class Report(unittest.TestCase):
     def test_what_was_left_out_is_named(self) -> None:
         text = markdown(result("produce", {"peer": "absent", "min_ratio": 1.0}, flymq=[10]))
         self.assertIn("Without redis: install it.", text)
+
+    def test_a_delay_ends_when_its_record_has_come(self) -> None:
+        came: SimpleQueue[bytes] = SimpleQueue()
+
+        def read() -> int:
+            came.get()
+            return 1
+
+        delays = at_a_pace(came.put, read, [b""] * 5, 200)
+        self.assertGreaterEqual(min(delays), 0)
 
     def test_it_goes_between_its_comments(self) -> None:
         with TemporaryDirectory() as directory:

@@ -172,7 +172,8 @@ def at_a_pace(
 
     def receive() -> None:
         while len(arrived) < len(values):
-            arrived.extend([time.perf_counter_ns()] * read())
+            count = read()
+            arrived.extend([time.perf_counter_ns()] * count)
 
     reader = threading.Thread(target=receive)
     reader.start()
