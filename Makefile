@@ -47,7 +47,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-java chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java test-uniffi uniffi-generate python java docs install-c bench bench-python bench-c bench-java bench-kotlin chaos fuzz \
 	clean need-rust need-python need-java need-node
 
 help: ## List the targets
@@ -111,6 +111,12 @@ test-kafka: $(VENV)/.kafka $(VENV)/.wheel | need-rust need-java ## Tests of gate
 	target/debug/flymq-chaos all --engine kafka --python $(BIN)/python \
 		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --records 3000
 
+test-uniffi: $(VENV)/.tools | need-rust need-python need-java ## Tests of Kotlin, of Ruby and, if it is there, of Swift
+	$(MAKE) -C bindings-uniffi test PYTHON=$(CURDIR)/$(BIN)/python MAVEN="$(MAVEN)"
+
+uniffi-generate: | need-rust ## Write the sources of Kotlin, Ruby and Swift anew
+	$(MAKE) -C bindings-uniffi generate
+
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
 
@@ -139,6 +145,11 @@ bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's
 	cd bench/java && $(MAVEN) package
 	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
 		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
+
+bench-kotlin: java | need-python ## Measure batch consume through Kotlin against Java (BENCH_ARGS)
+	cargo build --release -p flymq-cli -p flymq-uniffi
+	cd bindings-uniffi/kotlin && $(MAVEN) -DskipTests install
+	cd bench/kotlin && $(MAVEN) package exec:exec "-Dbench.args=$(BENCH_ARGS)"
 
 chaos: $(RELEASED)/.wheel | need-rust need-java ## Strike brokers, gateways, Kafka nodes and clients, and account for every record (CHAOS_ARGS)
 	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \
