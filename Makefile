@@ -37,8 +37,10 @@ C_TESTS := $(CURDIR)/$(CACHE)/c-tests
 # What may differ between versions of Spring Boot and of the JDK; all of it is tested on the newest Spring Boot.
 SPRING_TESTS := -pl flymq-spring-boot-tests -am -Dtest='io.flymq.spring.**' -Dflymq.test.groups=smoke \
 	-Dsurefire.failIfNoSpecifiedTests=false
-# Groups that settle as quickly as those of a broker of its own.
-KAFKA_SETTINGS := --set group.consumer.assignment.interval.ms=0 \
+# Groups that settle as quickly as those of a broker of its own, and no retention while the tests run: many of
+# their records have times of years ago, by which Kafka counts their age.
+KAFKA_SETTINGS := --set log.initial.task.delay.ms=86400000 \
+	--set group.consumer.assignment.interval.ms=0 \
 	--set group.consumer.min.session.timeout.ms=500 \
 	--set group.consumer.min.heartbeat.interval.ms=100 \
 	--set group.consumer.heartbeat.interval.ms=1000
@@ -47,7 +49,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java test-uniffi uniffi-generate python java docs install-c bench bench-python bench-c bench-java bench-kotlin chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java test-uniffi uniffi-generate python java docs install-c bench bench-python bench-c bench-kafka bench-java bench-kotlin bench-peers bench-growth chaos fuzz \
 	clean need-rust need-python need-java need-node
 
 help: ## List the targets
@@ -87,6 +89,8 @@ test-python: $(VENV)/.wheel ## Types and tests of the Python package, and of the
 		--rootdir bindings-python bindings-python/tests $(PYTEST_ARGS)
 	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/pytest conformance/client deploy $(PYTEST_ARGS)
 	$(BIN)/python -m unittest discover --quiet bench/python
+	FLYMQ_BIN=$(CURDIR)/$(BIN)/flymq $(BIN)/python -m unittest discover --quiet bench/peers
+	$(BIN)/python -m unittest discover --quiet bench/growth
 
 test-c: $(VENV)/.wheel | need-rust need-python ## Tests of the C library, and of C++, Go and Node.js with it
 	$(MAKE) -C bindings-c test
@@ -107,9 +111,9 @@ test-java: $(VENV)/.wheel | need-rust need-java ## Tests of the Java client, on 
 test-kafka: $(VENV)/.kafka $(VENV)/.wheel | need-rust need-java ## Tests of gateways, with a real Kafka of one node, and a little chaos with three
 	cargo build --quiet --workspace
 	cargo test --quiet --workspace --no-run
-	$(PYTHON) tools/kafka/kafka.py run $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
+	$(PYTHON) tools/kafka/kafka.py run --secured $(KAFKA_SETTINGS) -- $(BIN)/python conformance/kafka/run.py
 	target/debug/flymq-chaos all --engine kafka --python $(BIN)/python \
-		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --records 3000
+		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --rolling-rounds 2 --records 3000
 
 test-uniffi: $(VENV)/.tools | need-rust need-python need-java ## Tests of Kotlin, of Ruby and, if it is there, of Swift
 	$(MAKE) -C bindings-uniffi test PYTHON=$(CURDIR)/$(BIN)/python MAVEN="$(MAVEN)"
@@ -140,6 +144,9 @@ bench-python: $(RELEASED)/.wheel $(RELEASED)/.peers ## Measure Python against Ka
 bench-c: | need-rust need-python ## Measure C against librdkafka on a real Kafka, and against the Rust core (BENCH_ARGS)
 	$(MAKE) -C bindings-c bench
 
+bench-kafka: | need-rust need-python need-java ## Measure what a gateway costs: C through it against librdkafka, on a real Kafka (BENCH_ARGS)
+	$(MAKE) -C bindings-c bench-kafka
+
 bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's clients (BENCH_ARGS)
 	cargo build --release -p flymq-cli
 	cd bench/java && $(MAVEN) package
@@ -150,6 +157,16 @@ bench-kotlin: java | need-python ## Measure batch consume through Kotlin against
 	cargo build --release -p flymq-cli -p flymq-uniffi
 	cd bindings-uniffi/kotlin && $(MAVEN) -DskipTests install
 	cd bench/kotlin && $(MAVEN) package exec:exec "-Dbench.args=$(BENCH_ARGS)"
+
+bench-peers: $(RELEASED)/.wheel $(RELEASED)/.peers java | need-python ## Measure against Kafka, NATS and Redis from Python, Rust, Java and C (BENCH_ARGS)
+	cargo build --release --quiet -p flymq-bench -p flymq-cli
+	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(RELEASED)/bin/python bench/peers/peers.py \
+		--json bench/results/peers.json --docs docs/benchmarks.md --plots docs/images $(BENCH_ARGS)
+
+bench-growth: $(RELEASED)/.peers | need-rust ## Measure how costs grow with partitions, connections, the log, members and sizes (BENCH_ARGS)
+	cargo build --release --quiet -p flymq-bench
+	$(RELEASED)/bin/python bench/growth/growth.py \
+		--json bench/results/growth.json --docs docs/benchmarks.md --plots docs/images $(BENCH_ARGS)
 
 chaos: $(RELEASED)/.wheel | need-rust need-java ## Strike brokers, gateways, Kafka nodes and clients, and account for every record (CHAOS_ARGS)
 	cd bindings-java && $(MAVEN) -DskipTests -Dmaven.javadoc.skip -pl flymq-client package \

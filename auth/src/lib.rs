@@ -2,8 +2,9 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`hash`] | what SCRAM hashes with |
 //! | [`password`] | passwords that do not show, and what a broker stores instead of one |
-//! | [`scram`] | SCRAM-SHA-256 (RFC 5802, RFC 7677), with channel binding |
+//! | [`scram`] | SCRAM-SHA-256 (RFC 5802, RFC 7677), with channel binding; a client's side with SHA-512, too |
 //! | [`plain`] | PLAIN (RFC 4616) |
 //!
 //! ```
@@ -25,11 +26,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod hash;
 pub mod password;
 pub mod plain;
 pub mod scram;
 
+pub use hash::Hash;
 pub use password::{Keys, Password, Verifier};
+pub use sha2::{Sha256, Sha512};
 
 /// Why an exchange did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

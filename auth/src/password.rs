@@ -1,30 +1,28 @@
 //! Passwords, and what a broker stores instead of one.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::hash::Hash;
 use crate::{AuthError, MAX_ITERATIONS, MIN_ITERATIONS};
 
-/// Length of a SHA-256 digest, and so of every key here.
+/// Length of a SHA-256 digest, and so of every key that a broker stores.
 pub const KEY_LEN: usize = 32;
 /// Length of the salts that are made here.
 pub const SALT_LEN: usize = 16;
 
 /// HMAC-SHA-256 of all parts, one behind the other.
 pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; KEY_LEN] {
-    // A key of any length is taken.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; KEY_LEN] };
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().into()
+    <Sha256 as Hash>::hmac(key, parts)
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; KEY_LEN] {
-    Sha256::digest(bytes).into()
+    <Sha256 as Hash>::digest(bytes)
 }
 
 /// A password. It does not show in `Debug` and is wiped from memory when the last clone is dropped.
@@ -40,7 +38,8 @@ struct Inner {
 struct Derived {
     salt: Vec<u8>,
     iterations: u32,
-    keys: Keys,
+    /// Of the hash that was asked for.
+    keys: Box<dyn Any + Send>,
 }
 
 impl Password {
@@ -67,21 +66,29 @@ impl Password {
     ///
     /// For an iteration count out of bounds, and for characters that RFC 4013 prohibits.
     pub fn derive(&self, salt: &[u8], iterations: u32) -> Result<Keys, AuthError> {
+        self.derive_with::<Sha256>(salt, iterations)
+    }
+
+    /// As [`Password::derive`], with another hash than SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// As [`Password::derive`].
+    pub fn derive_with<H: Hash>(&self, salt: &[u8], iterations: u32) -> Result<Keys<H>, AuthError> {
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
             return Err(AuthError::Iterations(iterations));
         }
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = last.as_ref().filter(|d| d.salt == salt && d.iterations == iterations) {
-            return Ok(last.keys.clone());
+        let same = last.as_ref().filter(|d| d.salt == salt && d.iterations == iterations);
+        if let Some(keys) = same.and_then(|last| last.keys.downcast_ref::<Keys<H>>()) {
+            return Ok(keys.clone());
         }
         let prepared = prepare(self.reveal(), "the password")?;
-        let mut salted = Zeroizing::new([0; KEY_LEN]);
-        pbkdf2::pbkdf2_hmac::<Sha256>(prepared.as_bytes(), salt, iterations, &mut *salted);
-        let keys = Keys {
-            client: hmac(&*salted, &[b"Client Key"]),
-            server: hmac(&*salted, &[b"Server Key"]),
-        };
-        *last = Some(Derived { salt: salt.to_vec(), iterations, keys: keys.clone() });
+        let salted = Zeroizing::new(H::stretch(prepared.as_bytes(), salt, iterations));
+        let key = |name: &[u8]| Zeroizing::new(H::hmac((*salted).as_ref(), &[name]));
+        let keys = Keys::<H> { client: key(b"Client Key"), server: key(b"Server Key") };
+        let remembered = Box::new(keys.clone());
+        *last = Some(Derived { salt: salt.to_vec(), iterations, keys: remembered });
         Ok(keys)
     }
 }
@@ -93,10 +100,15 @@ impl fmt::Debug for Password {
 }
 
 /// What a client proves to know: derived from a password, a salt and an iteration count.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Keys {
-    pub(crate) client: [u8; KEY_LEN],
-    pub(crate) server: [u8; KEY_LEN],
+pub struct Keys<H: Hash = Sha256> {
+    pub(crate) client: Zeroizing<H::Digest>,
+    pub(crate) server: Zeroizing<H::Digest>,
+}
+
+impl<H: Hash> Clone for Keys<H> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), server: self.server.clone() }
+    }
 }
 
 impl Keys {
@@ -105,13 +117,13 @@ impl Keys {
         Verifier {
             salt: salt.to_vec(),
             iterations,
-            stored_key: sha256(&self.client),
-            server_key: self.server,
+            stored_key: sha256(&*self.client),
+            server_key: *self.server,
         }
     }
 }
 
-impl fmt::Debug for Keys {
+impl<H: Hash> fmt::Debug for Keys<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys(…)")
     }
@@ -155,7 +167,7 @@ impl Verifier {
 
     /// Whether `keys` come from this password. Takes the same time for any that do not.
     pub fn matches(&self, keys: &Keys) -> bool {
-        sha256(&keys.client).ct_eq(&self.stored_key).into()
+        sha256(&*keys.client).ct_eq(&self.stored_key).into()
     }
 }
 
@@ -179,6 +191,8 @@ pub fn prepare(text: &str, what: &'static str) -> Result<Zeroizing<String>, Auth
 
 #[cfg(test)]
 mod tests {
+    use sha2::Sha512;
+
     use super::*;
 
     #[test]
@@ -217,6 +231,17 @@ mod tests {
             assert_ne!(other, first.client);
             assert_eq!(other, Password::new("p").derive(salt, iterations).unwrap().client);
         }
+    }
+
+    #[test]
+    fn each_hash_has_keys_of_its_own() {
+        let password = Password::new("p");
+        let short = password.derive(b"salt", MIN_ITERATIONS).unwrap();
+        let long = password.derive_with::<Sha512>(b"salt", MIN_ITERATIONS).unwrap();
+        assert_eq!((short.client.len(), long.client.len()), (32, 64));
+        let again = password.derive_with::<Sha512>(b"salt", MIN_ITERATIONS).unwrap();
+        assert_eq!(again.server, long.server);
+        assert_eq!(password.derive(b"salt", MIN_ITERATIONS).unwrap().client, short.client);
     }
 
     #[test]

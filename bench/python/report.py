@@ -33,9 +33,9 @@ def lines(result: Result) -> Iterator[str]:
     """One system a line."""
     of = Scenario.from_dict(result["scenario"])
     for system in result["runs"]:
-        ratio = _ratio(result, system)
+        ratio = ratio_to(result, system)
         compared = "" if ratio is None else f", flymq is {ratio:.2f} of it"
-        yield f"{system}: {_number(_median(result, system))} {of.unit}{compared}"
+        yield f"{system}: {number(_median(result, system))} {of.unit}{compared}"
 
 
 def _introduction(results: Result) -> str:
@@ -55,12 +55,12 @@ def _losses(results: Result) -> list[str]:
     for result in results["results"]:
         of = Scenario.from_dict(result["scenario"])
         for system in result["runs"]:
-            ratio = _ratio(result, system)
-            if ratio is None or (ratio <= 1 if of.kind == "latency" else ratio >= 1):
+            ratio = ratio_to(result, system)
+            if ratio is None or (ratio <= 1 if of.timed else ratio >= 1):
                 continue
-            how = f"{ratio:.2f} times the time" if of.kind == "latency" else f"{1 / ratio:.2f} times the rate"
-            who = "FlyMQ takes" if of.kind == "latency" else f"{system} has"
-            than = f"of {system}" if of.kind == "latency" else "of FlyMQ"
+            how = f"{ratio:.2f} times the time" if of.timed else f"{1 / ratio:.2f} times the rate"
+            who = "FlyMQ takes" if of.timed else f"{system} has"
+            than = f"of {system}" if of.timed else "of FlyMQ"
             losses.append(f"- {of.name}: {who} {how} {than}.")
     if not losses:
         return ["No peer was faster in any scenario."]
@@ -74,7 +74,7 @@ def _targets(results: Result) -> list[str]:
         best = of.target and _best(result, of.target.peer)
         if not of.target or not best:
             continue
-        ratio = _ratio(result, best)
+        ratio = ratio_to(result, best)
         if ratio is None:
             rows.append(f"| {of.name} | {of.target} | not measured | |")
             continue
@@ -85,9 +85,9 @@ def _targets(results: Result) -> list[str]:
 
 def _table(result: Result) -> list[str]:
     of = Scenario.from_dict(result["scenario"])
-    value = "p50" if of.kind == "latency" else of.unit
+    value = "p50" if of.timed else of.unit
     heads = [value, "FlyMQ ÷ it"]
-    if of.kind == "latency":
+    if of.timed:
         heads.append("p99")
     heads += ["client CPU", "server CPU", "durability"]
     rows = [
@@ -96,17 +96,17 @@ def _table(result: Result) -> list[str]:
         f"| | {' | '.join(heads)} |",
         f"| --- | {'---: | ' * (len(heads) - 1)}--- |",
     ]
-    suffix = " µs" if of.kind == "latency" else ""
+    suffix = " µs" if of.timed else ""
     for system, runs in result["runs"].items():
-        values = _values(result, system)
-        ratio = _ratio(result, system)
+        values = values_of(result, system)
+        ratio = ratio_to(result, system)
         cells = [
-            f"{_number(statistics.median(values))}{suffix} "
-            f"({_number(min(values))}–{_number(max(values))})",
+            f"{number(statistics.median(values))}{suffix} "
+            f"({number(min(values))}–{number(max(values))})",
             "" if ratio is None else f"{ratio:.2f}",
         ]
-        if of.kind == "latency":
-            cells.append(f"{_number(_of(runs, 'p99_us'))} µs")
+        if of.timed:
+            cells.append(f"{number(_of(runs, 'p99_us'))} µs")
         cells += [
             f"{_of(runs, 'client_cpu_us'):.2f} µs",
             f"{_of(runs, 'server_cpu_us'):.2f} µs",
@@ -124,30 +124,33 @@ def _notes(results: Result) -> list[str]:
     notes += ["", "Servers: " + "; ".join(results["servers"].values()) + "."]
     for server, why in results["absent"].items():
         notes.append(f"Without {server}: {why}.")
+    for what, why in results["failed"].items():
+        notes.append(f"Failed, and not in the tables: {what}: {why}.")
     return notes
 
 
-def _values(result: Result, system: str) -> list[float]:
-    key = "p50_us" if result["scenario"]["kind"] == "latency" else "rate"
+def values_of(result: Result, system: str) -> list[float]:
+    """What each run measured: a rate, or a time in µs."""
+    key = "p50_us" if Scenario.from_dict(result["scenario"]).timed else "rate"
     return [run[key] for run in result["runs"][system]]
 
 
 def _median(result: Result, system: str) -> float:
-    return statistics.median(_values(result, system))
+    return statistics.median(values_of(result, system))
 
 
-def _ratio(result: Result, system: str) -> float | None:
+def ratio_to(result: Result, system: str) -> float | None:
     """The median of FlyMQ's ratios to the system in each run; none to itself, or without either."""
     if system == OURS or OURS not in result["runs"]:
         return None
-    pairs = zip(_values(result, OURS), _values(result, system), strict=True)
+    pairs = zip(values_of(result, OURS), values_of(result, system), strict=True)
     return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 def _best(result: Result, peer: str) -> str | None:
     """The configuration in which the peer does best."""
     systems = [system for system in result["runs"] if system.partition(" ")[0] == peer]
-    least = min if result["scenario"]["kind"] == "latency" else max
+    least = min if Scenario.from_dict(result["scenario"]).timed else max
     return least(systems, key=lambda system: _median(result, system), default=None)
 
 
@@ -155,5 +158,5 @@ def _of(runs: list[dict[str, float]], key: str) -> float:
     return statistics.median(run[key] for run in runs)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

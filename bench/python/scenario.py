@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["produce", "consume", "latency", "in-flight"]
+Kind = Literal["produce", "consume", "latency", "in-flight", "delay", "transactions"]
 Durability = Literal["os", "fsync"]
 
 
@@ -33,11 +33,25 @@ class Scenario:
     records: int
     durability: Durability
     tasks: int = 1
+    #: How many clients share the work, each with a connection of its own.
+    connections: int = 1
+    #: Of kind delay: how many records are due each second.
+    per_second: int = 0
+    #: Of kind transactions: how many records each has.
+    transaction_records: int = 0
+    tls: bool = False
+    #: Whether values are encrypted by the client that writes them.
+    encrypted: bool = False
     target: Target | None = None
 
     @property
+    def timed(self) -> bool:
+        """Whether a time is measured, which is better when smaller, and not a rate."""
+        return self.kind in ("latency", "delay")
+
+    @property
     def unit(self) -> str:
-        return "µs" if self.kind == "latency" else "records/s"
+        return "µs" if self.timed else "records/s"
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Scenario":

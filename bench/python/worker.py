@@ -10,12 +10,14 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
 import values
-from drivers import Driver
+from drivers import Driver, Secure
+from sealed import Sealed
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -42,17 +44,25 @@ class Stopwatch:
         return used.ru_utime + used.ru_stime
 
     def _server(self) -> float:
-        stat = Path(f"/proc/{self._server_pid}/stat").read_text()
-        # The command's name, which may contain anything, ends with the last bracket.
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / _TICKS
+        return server_cpu(self._server_pid)
+
+
+def server_cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    # The command's name, which may contain anything, ends with the last bracket.
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / _TICKS
 
 
 def run(job: dict[str, Any]) -> dict[str, float]:
     module = importlib.import_module(f"drivers.{job['driver']}")
-    driver: Driver = module.Driver(job["address"], job["variant"], job["durability"])
+    secure = Secure(job["ca"], job["encrypted"])
+    driver: Driver = module.Driver(job["address"], job["variant"], job["durability"], secure)
     topic, count = job["topic"], job["records"]
-    written = values.make(count, job["record_bytes"])
+    written: Sequence[bytes] = values.make(count, job["record_bytes"])
+    if secure.encrypted and not driver.encrypts:
+        written = Sealed(written)
     clock = Stopwatch(job["server_pid"])
     measured: dict[str, float] = {}
     match job["kind"]:
@@ -71,13 +81,17 @@ def run(job: dict[str, Any]) -> dict[str, float]:
                 case "produce":
                     driver.produce(topic, written, clock)
                 case "latency":
-                    durations = driver.latency(topic, written, clock)
-                    cuts = statistics.quantiles(durations, n=100)
-                    measured = {"p50_us": cuts[49] / 1e3, "p99_us": cuts[98] / 1e3}
+                    measured = _quantiles(driver.latency(topic, written, clock))
+                case "delay":
+                    measured = _quantiles(driver.delay(topic, written, job["per_second"], clock))
+                case "transactions":
+                    driver.transactions(topic, written, job["transaction_records"], clock)
                 case "in-flight":
                     driver.in_flight(topic, written, job["tasks"], clock)
             read = driver.consume(topic, count, nullcontext())
             driver.delete(topic)
+    if isinstance(written, Sealed):
+        written, read = written.plain, [written.open(value) for value in read]
     check(written, read, ordered=job["kind"] != "in-flight")
     return {
         **measured,
@@ -89,11 +103,16 @@ def run(job: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def check(written: list[bytes], read: list[bytes], ordered: bool) -> None:
+def _quantiles(durations: list[int]) -> dict[str, float]:
+    cuts = statistics.quantiles(durations, n=100)
+    return {"p50_us": cuts[49] / 1e3, "p99_us": cuts[98] / 1e3}
+
+
+def check(written: Sequence[bytes], read: list[bytes], ordered: bool) -> None:
     """What was written is there, each once; from one task at a time, in order."""
     if len(read) != len(written):
         raise RuntimeError(f"{len(written)} records were written, {len(read)} read")
-    if (read if ordered else sorted(read)) != written:
+    if (read if ordered else sorted(read)) != list(written):
         raise RuntimeError("other records were read than were written")
 
 

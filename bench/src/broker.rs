@@ -10,7 +10,7 @@ use flymq_core::{Config, Pem};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-use crate::scenario::Durability;
+use crate::scenario::{Durability, Scenario};
 
 /// The arguments with which this program is the `flymq` command.
 pub const SUBCOMMANDS: [&str; 2] = ["broker", "certs"];
@@ -19,15 +19,19 @@ pub const SUBCOMMANDS: [&str; 2] = ["broker", "certs"];
 pub struct Broker {
     process: Child,
     address: String,
+    /// Where it tells its metrics, if it does.
+    metrics: Option<String>,
     /// Whom clients trust, if the broker takes TLS.
     ca: Option<PathBuf>,
     _data: tempfile::TempDir,
 }
 
 impl Broker {
-    pub fn start(data_dir: &Path, durability: Durability, tls: bool) -> anyhow::Result<Self> {
+    /// Starts one as the scenario wants it.
+    pub fn start(data_dir: &Path, scenario: &Scenario) -> anyhow::Result<Self> {
+        let tls = scenario.tls;
         let data = tempfile::Builder::new().prefix("broker-").tempdir_in(data_dir)?;
-        let durability = match durability {
+        let durability = match scenario.durability {
             Durability::Os => "os",
             Durability::Fsync => "fsync",
         };
@@ -45,18 +49,21 @@ impl Broker {
             command.arg("--tls-cert").arg(certs.join("server.pem"));
             command.arg("--tls-key").arg(certs.join("server.key"));
         }
+        if scenario.scraped {
+            command.args(["--http-listen", "127.0.0.1:0"]);
+        }
         let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start a broker")?;
         let stdout = process.stdout.take().context("no standard output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
-        let address = address.with_context(|| format!("the broker said {line:?}"))?;
+        let mut said = BufReader::new(stdout);
+        let address = told(&mut said, "listening on ")?;
+        let metrics =
+            scenario.scraped.then(|| told(&mut said, "health and metrics on ")).transpose()?;
         let ca = tls.then(|| certs.join("ca.pem"));
-        Ok(Self { process, address, ca, _data: data })
+        Ok(Self { process, address, metrics, ca, _data: data })
     }
 
     /// A client's options for this broker.
@@ -65,6 +72,11 @@ impl Broker {
         config.tls.enabled = self.ca.is_some();
         config.tls.ca = self.ca.clone().map(Pem::File);
         Ok(config)
+    }
+
+    /// Where it tells its metrics, if it does.
+    pub fn metrics(&self) -> Option<&str> {
+        self.metrics.as_deref()
     }
 
     /// Bytes of memory that it has in use now.
@@ -79,13 +91,7 @@ impl Broker {
 
     /// The processor time that it has used.
     pub fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The command's name, which may contain anything, ends with the last bracket; user and system
-        // time are the 12th and 13th field after it.
-        let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
-        let times = fields.into_iter().flatten().skip(11).take(2);
-        let ticks: u64 = times.map(str::parse::<u64>).sum::<Result<_, _>>()?;
-        Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
+        cpu_time(self.process.id())
     }
 
     fn status(&self, field: &str) -> anyhow::Result<u64> {
@@ -105,6 +111,25 @@ impl Drop for Broker {
         }
         let _ = self.process.wait();
     }
+}
+
+/// What follows these words on the next line that a broker says.
+fn told(said: &mut impl BufRead, words: &str) -> anyhow::Result<String> {
+    let mut line = String::new();
+    said.read_line(&mut line)?;
+    let rest = line.trim().strip_prefix(words).map(str::to_owned);
+    rest.with_context(|| format!("the broker said {line:?}"))
+}
+
+/// The processor time that a process has used.
+pub fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The command's name, which may contain anything, ends with the last bracket; user and system
+    // time are the 12th and 13th field after it.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
+    let times = fields.into_iter().flatten().skip(11).take(2);
+    let ticks: u64 = times.map(str::parse::<u64>).sum::<Result<_, _>>()?;
+    Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
 }
 
 /// Allows as many open files as the system does, for this process and its brokers.

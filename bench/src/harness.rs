@@ -24,6 +24,8 @@ pub struct Measured {
     pub values: Vec<f64>,
     /// The name of what it is compared with, and what came out there.
     pub limit: Option<(String, Vec<f64>)>,
+    /// Of a log that grows, the rate of each of its parts.
+    pub curve: Vec<f64>,
 }
 
 impl Measured {
@@ -98,9 +100,12 @@ impl<'a> Harness<'a> {
         let runs = scenario.runs.unwrap_or(self.runs);
         let mut prepared = self.prepare(scenario)?;
         if scenario.kind == Kind::Growth {
-            let (beginning, end) = self.runtime.block_on(prepared.growth())?;
-            let limit = Some(("its beginning".to_owned(), vec![beginning]));
-            return Ok(Measured { scenario: scenario.clone(), values: vec![end], limit });
+            let curve = self.runtime.block_on(prepared.growth())?;
+            // The first and the last quarter.
+            let quarter = curve.len() / 4;
+            let values = vec![median(&curve[curve.len() - quarter..])];
+            let limit = Some(("its beginning".to_owned(), vec![median(&curve[..quarter])]));
+            return Ok(Measured { scenario: scenario.clone(), values, limit, curve });
         }
         let mut reference = match &scenario.limit {
             None => None,
@@ -122,7 +127,7 @@ impl<'a> Harness<'a> {
             values.push(self.runtime.block_on(prepared.measure())?);
         }
         let limit = scenario.limit.clone().map(|name| (name, limits));
-        Ok(Measured { scenario: scenario.clone(), values, limit })
+        Ok(Measured { scenario: scenario.clone(), values, limit, curve: Vec::new() })
     }
 
     fn prepare(&self, scenario: &Scenario) -> anyhow::Result<Prepared> {
@@ -167,7 +172,7 @@ mod tests {
         let reached = |target, value, limit| {
             let scenario = Scenario { target: Some(target), ..scenario.clone() };
             let limit = Some(("append".to_owned(), vec![limit]));
-            Measured { scenario, values: vec![value], limit }.reached()
+            Measured { scenario, values: vec![value], limit, curve: Vec::new() }.reached()
         };
         assert_eq!(reached(Target::Min(2.0), 2.0, 0.0), Some(true));
         assert_eq!(reached(Target::Max(2.0), 2.1, 0.0), Some(false));

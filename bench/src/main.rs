@@ -11,7 +11,9 @@
 //! | `attack` | hostile peers meanwhile |
 //! | `limits` | what the machine can do without a broker |
 //! | `broker` | the broker's process, its memory and its time |
+//! | `scraper` | whoever asks a broker for its metrics |
 //! | `report` | the table and the JSON |
+//! | `worker` | one run for the comparison with peers |
 //!
 //! It measures, and does not judge: it ends with 0 also when a target is missed.
 
@@ -25,7 +27,9 @@ mod measure;
 mod members;
 mod report;
 mod scenario;
+mod scraper;
 mod transactions;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,7 +72,8 @@ fn main() -> ExitCode {
     {
         return flymq_cli::run(std::env::args_os());
     }
-    match run(Args::parse()) {
+    let worker = std::env::args_os().nth(1).is_some_and(|arg| arg == worker::SUBCOMMAND);
+    match if worker { worker::run() } else { run(Args::parse()) } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("flymq-bench: {error:#}");

@@ -9,9 +9,9 @@ use flymq_core::{Client, Config, Encryption, EncryptionKey, Keyring, Record};
 
 use crate::attack::Attack;
 use crate::broker::Broker;
-use crate::harness::median;
 use crate::members::{Activity, Members};
 use crate::scenario::{Kind, Measure, Scenario, Trigger};
+use crate::scraper::Scraper;
 use crate::transactions::{self, TransactionLoad};
 
 /// Bytes that a consumer asks for at a time.
@@ -28,6 +28,7 @@ pub struct Prepared {
     broker: Broker,
     config: Config,
     amount: u64,
+    _scraper: Option<Scraper>,
     window: Duration,
     runs: u32,
     connected: Vec<Client>,
@@ -36,7 +37,8 @@ pub struct Prepared {
 
 impl Prepared {
     pub async fn new(scenario: &Scenario, data_dir: &Path, quick: bool) -> anyhow::Result<Self> {
-        let broker = Broker::start(data_dir, scenario.durability, scenario.tls)?;
+        let broker = Broker::start(data_dir, scenario)?;
+        let scraper = broker.metrics().map(Scraper::begin);
         let mut config = broker.config()?;
         config.encryption = scenario.encryption.then(new_encryption);
         let amount = scenario.amount(quick);
@@ -45,6 +47,7 @@ impl Prepared {
             broker,
             config,
             amount,
+            _scraper: scraper,
             window: if quick { QUICK_WINDOW } else { WINDOW },
             runs: 0,
             connected: Vec::new(),
@@ -99,16 +102,14 @@ impl Prepared {
         }
     }
 
-    /// Fills a log. Returns the rates at its beginning and at its end: of the first and the last
-    /// quarter, each the median of its parts.
-    pub async fn growth(&mut self) -> anyhow::Result<(f64, f64)> {
+    /// Fills a log. Returns the rate of each of its parts.
+    pub async fn growth(&mut self) -> anyhow::Result<Vec<f64>> {
         let mut rates = Vec::new();
         for _ in 0..SLICES {
             let outcome = self.produce("growing", self.amount / SLICES as u64).await?;
             rates.push(self.rate(&outcome));
         }
-        let quarter = SLICES / 4;
-        Ok((median(&rates[..quarter]), median(&rates[SLICES - quarter..])))
+        Ok(rates)
     }
 
     async fn produce(&self, topic: &str, records: u64) -> anyhow::Result<Outcome> {

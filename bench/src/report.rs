@@ -69,6 +69,7 @@ pub fn json(results: &[Measured], quick: bool) -> Value {
             })),
             "ratio": measured.ratio(),
             "ok": measured.reached(),
+            "curve": measured.curve,
         })
     };
     json!({

@@ -41,6 +41,8 @@ pub struct Scenario {
     pub durability: Durability,
     #[serde(default)]
     pub tls: bool,
+    #[serde(default)]
+    pub scraped: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<Method>,
     #[serde(default)]

@@ -1,5 +1,6 @@
 /* Produces or consumes so many records through libflymq, and prints how many a second.
- * flymq produce|consume ADDRESS TOPIC COUNT SIZE */
+ * With latency, one record after the other, and also p50 and p99 in microseconds.
+ * flymq produce|consume|latency ADDRESS TOPIC COUNT SIZE */
 #include <flymq.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,23 @@ static void consume(flymq_client *client, const char *topic, size_t count) {
     fprintf(stderr, "%zu\n", bytes);
 }
 
+static int compare(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void latency(flymq_client *client, const char *topic, size_t count, size_t size,
+                    double *times) {
+    char *value = calloc(1, size);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(value, &i, sizeof i);
+        double began = now();
+        MUST(flymq_client_produce(client, topic, NULL, 0, value, size, NULL, NULL, &error));
+        times[i] = (now() - began) * 1e6;
+    }
+    free(value);
+}
+
 int main(int argc, char **argv) {
     if (argc != 6) {
         return 2;
@@ -89,13 +107,24 @@ int main(int argc, char **argv) {
     size_t count = strtoul(argv[4], NULL, 10);
     flymq_client *client;
     MUST(flymq_client_connect(argv[2], NULL, &client, &error));
+    size_t size = strtoul(argv[5], NULL, 10);
+    double *times = NULL;
     double began = now();
     if (strcmp(argv[1], "produce") == 0) {
-        produce(client, argv[3], count, strtoul(argv[5], NULL, 10));
+        produce(client, argv[3], count, size);
+    } else if (strcmp(argv[1], "latency") == 0) {
+        times = calloc(count, sizeof *times);
+        latency(client, argv[3], count, size, times);
     } else {
         consume(client, argv[3], count);
     }
-    printf("%.0f\n", (double)count / (now() - began));
+    printf("%.0f", (double)count / (now() - began));
+    if (times != NULL) {
+        qsort(times, count, sizeof *times, compare);
+        printf(" %.1f %.1f", times[count / 2], times[count * 99 / 100]);
+        free(times);
+    }
+    printf("\n");
     flymq_client_free(client);
     return 0;
 }

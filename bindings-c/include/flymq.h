@@ -42,6 +42,16 @@
 
 
 /**
+ * How many bytes a key has.
+ */
+#define FLYMQ_KEY_BYTES 32
+
+/**
+ * How much room there is for the id of a key: 64 characters and a NUL.
+ */
+#define FLYMQ_KEY_ID_SIZE 65
+
+/**
  * What functions return: FLYMQ_OK, or what went wrong. The numbers never change their meaning; more
  * may come. 1xx are about the bytes, 2xx the session, 3xx topics, 4xx the log, 5xx groups, 6xx
  * transactions, 7xx the broker's own state, 9xx come from this library.
@@ -558,6 +568,13 @@ typedef struct flymq_message flymq_message;
 typedef struct flymq_partitions flymq_partitions;
 
 /**
+ * Up to so many clients, each of which one borrower has at a time. One client serves any number of
+ * threads; a pool is for who wants several connections, or a client for himself. Any thread may use
+ * it.
+ */
+typedef struct flymq_pool flymq_pool;
+
+/**
  * Sends records in batches, in order within a partition, each stored exactly once. Any number of
  * threads may use it.
  */
@@ -600,16 +617,35 @@ typedef struct flymq_transaction flymq_transaction;
 typedef struct flymq_transactional_producer flymq_transactional_producer;
 
 /**
- * What is called for an event, with the `context` that was given along. The event is borrowed: it
- * lives until the function returns. It must return, and neither throw nor jump out.
+ * Gives a key: the one of the id `wanted`, or for NULL the one to encrypt with now. It puts the key
+ * into `key`, FLYMQ_KEY_BYTES of them, and if nothing is wanted the key's id into `id`, a string of up
+ * to FLYMQ_KEY_ID_SIZE with its NUL; where that is left empty, the id follows from the key. Both are
+ * wiped afterwards.
+ *
+ * It returns FLYMQ_OK; FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY if there is no such key; or another code of
+ * flymq_code, with which the call fails that sends or reads the record.
+ *
+ * It is asked for the key to encrypt with at every record, and for each other a few times: keep keys
+ * at hand, since records wait for it. An id never comes to mean another key. It must return, and
+ * neither throw nor jump out. Calls of this library that may fail do so within it, with
+ * INVALID_ARGUMENT: they might wait for what waits for the key.
  */
-typedef void (*flymq_event_fn)(void *context,
-                               const flymq_event *event);
+typedef int32_t (*flymq_key_fn)(void *context,
+                                const char *wanted,
+                                char *id,
+                                uint8_t *key);
 
 /**
  * What is called once a `context` is not needed any more. May be NULL.
  */
 typedef void (*flymq_drop_fn)(void *context);
+
+/**
+ * What is called for an event, with the `context` that was given along. The event is borrowed: it
+ * lives until the function returns. It must return, and neither throw nor jump out.
+ */
+typedef void (*flymq_event_fn)(void *context,
+                               const flymq_event *event);
 
 #ifdef __cplusplus
 extern "C" {
@@ -927,51 +963,6 @@ int32_t flymq_client_connect(const char *addresses,
                              flymq_error **error);
 
 /**
- * Sends a record with a key and a value and waits until it is stored, as durably as the broker is
- * configured. `partition` and `offset` get where it is; each may be NULL. NULL with a length of 0 is no
- * key, or no value, which marks the key as deleted. Records of one key go to one partition; without a
- * key they go round.
- *
- * Many threads at once share batches. For high rates make a producer.
- *
- * Errors: UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE, STORAGE_FULL, NOT_AUTHORIZED, TIMEOUT,
- * CLOSED, INVALID_ARGUMENT.
- */
-FLYMQ_API
-int32_t flymq_client_produce(const flymq_client *client,
-                             const char *topic,
-                             const void *key,
-                             size_t key_len,
-                             const void *value,
-                             size_t value_len,
-                             uint32_t *partition,
-                             uint64_t *offset,
-                             flymq_error **error);
-
-/**
- * As flymq_client_produce(), for a key and a value that are strings; each may be NULL.
- *
- * Errors: as flymq_client_produce().
- */
-FLYMQ_API
-int32_t flymq_client_produce_text(const flymq_client *client,
-                                  const char *topic,
-                                  const char *key,
-                                  const char *value,
-                                  flymq_error **error);
-
-/**
- * As flymq_client_produce(), for a record that may have headers, a partition and a timestamp.
- */
-FLYMQ_API
-int32_t flymq_client_produce_record(const flymq_client *client,
-                                    const char *topic,
-                                    const flymq_record *record,
-                                    uint32_t *partition,
-                                    uint64_t *offset,
-                                    flymq_error **error);
-
-/**
  * Reads the first record at or after an offset, as a batch of one; NULL at the end of the log.
  *
  * The caller frees the batch with flymq_batch_free().
@@ -1066,7 +1057,8 @@ int32_t flymq_client_endpoints(const flymq_client *client,
  * Finishes what flymq_client_produce() has under way, aborts an open transaction of
  * flymq_client_begin(), and closes all connections. Producers and consumers of the client fail from
  * then on; close them before. Waits for at most `timeout_ms`, a negative one for ever. Calls under
- * way in other threads end with CLOSED. Harmless when closed.
+ * way in other threads end with CLOSED. A client from a pool goes back instead, as with
+ * flymq_client_free(). Harmless when closed.
  *
  * Errors: TIMEOUT; INVALID_ARGUMENT for NULL.
  */
@@ -1076,12 +1068,56 @@ int32_t flymq_client_close(const flymq_client *client,
                            flymq_error **error);
 
 /**
- * Frees a client; one that is not closed gives up what it has under way, within about a second. No
- * other call with it may be under way. What was made from it is freed by itself, before or after.
- * NULL is harmless.
+ * Frees a client; one that is not closed gives up what it has under way, within about a second. One
+ * from a pool goes back, as soon as what was made from it is freed too. No other call with it may be
+ * under way. What was made from it is freed by itself, before or after. NULL is harmless.
  */
 FLYMQ_API
 void flymq_client_free(flymq_client *client);
+
+/**
+ * How the cluster is, in one row: engine ("embedded", or "kafka" behind gateways), cluster_id,
+ * partitions (how many there are, the engine's own included), under_replicated (how many of them have
+ * fewer copies in sync than they should have), offline (how many cannot be used, because no node leads
+ * them), healthy (1 if both are 0, else 0). flymq_client_brokers() names the brokers that are alive.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: NOT_AUTHORIZED without the permission to describe the cluster; TIMEOUT, CLOSED,
+ * INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_client_cluster_status(const flymq_client *client,
+                                    flymq_table **table,
+                                    flymq_error **error);
+
+/**
+ * The engine's own nodes, such as those of Apache Kafka, a row each: id, host, port, controller (1 for
+ * the one that was last known to control the cluster, else 0). No rows where the engine is within the
+ * broker.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: as flymq_client_cluster_status().
+ */
+FLYMQ_API
+int32_t flymq_client_cluster_nodes(const flymq_client *client,
+                                   flymq_table **table,
+                                   flymq_error **error);
+
+/**
+ * The partitions that are under-replicated or offline, up to 1,000, a row each: topic, partition,
+ * leader (the node that leads it; not there if none does), replicas (the nodes that should have a copy,
+ * such as "1,2,3"), in_sync (those of them whose copy is up to date).
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: as flymq_client_cluster_status().
+ */
+FLYMQ_API
+int32_t flymq_client_cluster_troubled(const flymq_client *client,
+                                      flymq_table **table,
+                                      flymq_error **error);
 
 /**
  * Makes a configuration without any option set. `kind` is a flymq_config_kind.
@@ -1118,6 +1154,22 @@ FLYMQ_API
 int32_t flymq_config_set_keyring(const flymq_config *config,
                                  const flymq_keyring *keyring,
                                  flymq_error **error);
+
+/**
+ * Has clients ask a function for their keys, a key management service for instance, in place of
+ * keyrings and of the options of that. `function` is called with `context`, on any thread and on
+ * several at a time. `drop_context`, if not NULL, is called with `context` once, when neither this
+ * configuration nor a client needs it any more; in a forked child, never.
+ *
+ * Errors: INVALID_ARGUMENT for a configuration of another kind than FLYMQ_CONFIG_CLIENT, and without
+ * a function; then `drop_context` is not called.
+ */
+FLYMQ_API
+int32_t flymq_config_set_key_source(const flymq_config *config,
+                                    flymq_key_fn function,
+                                    void *context,
+                                    flymq_drop_fn drop_context,
+                                    flymq_error **error);
 
 /**
  * Frees a configuration. NULL is harmless.
@@ -1427,6 +1479,26 @@ const char *flymq_event_log(const flymq_event *event);
  */
 FLYMQ_API
 int32_t flymq_event_log_level(const flymq_event *event);
+
+/**
+ * How many events there are. 0 for NULL.
+ */
+FLYMQ_API
+size_t flymq_events_count(const flymq_events *events);
+
+/**
+ * An event, counted from 0; it lives until flymq_events_free(). NULL for one that there is not.
+ */
+FLYMQ_API
+const flymq_event *flymq_events_get(const flymq_events *events,
+                                    size_t index);
+
+/**
+ * Frees events. That also says that the application is done with what a consumer brought: it then
+ * goes on, and gives partitions up that it is to give up. NULL is harmless.
+ */
+FLYMQ_API
+void flymq_events_free(flymq_events *events);
 
 /**
  * The groups that have members or committed offsets, a row each: group, state ("empty", "rebalancing"
@@ -1861,6 +1933,126 @@ FLYMQ_API
 void flymq_partitions_free(flymq_partitions *partitions);
 
 /**
+ * Makes a pool of up to `size` clients, 1 to 10,000, which connect when they are first needed.
+ * `addresses` and `config` are as for flymq_client_connect(), and are looked at here.
+ *
+ * The caller frees the pool with flymq_pool_free().
+ *
+ * Errors: INVALID_ARGUMENT for such a size, and for addresses or options that are not valid.
+ */
+FLYMQ_API
+int32_t flymq_pool_new(const char *addresses,
+                       const flymq_config *config,
+                       size_t size,
+                       flymq_pool **pool,
+                       flymq_error **error);
+
+/**
+ * Borrows a client: one that was given back, else a new one. While all are borrowed it waits, for at
+ * most `timeout_ms`, a negative one for ever; who waits longest is served first.
+ *
+ * The caller frees the client with flymq_client_free(), which gives it back. That may be after the pool
+ * is freed.
+ *
+ * Errors: TIMEOUT if none came back in time; CLOSED; those of flymq_client_connect().
+ */
+FLYMQ_API
+int32_t flymq_pool_get(const flymq_pool *pool,
+                       int64_t timeout_ms,
+                       flymq_client **client,
+                       flymq_error **error);
+
+/**
+ * How many clients are borrowed.
+ *
+ * Errors: CLOSED, INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_pool_borrowed(const flymq_pool *pool,
+                            size_t *count,
+                            flymq_error **error);
+
+/**
+ * Closes the clients that nobody has; those that are borrowed end when they are given back. Waits for
+ * at most `timeout_ms`, a negative one for ever. Calls that wait for a client end with CLOSED.
+ * Harmless when closed.
+ *
+ * Errors: TIMEOUT; INVALID_ARGUMENT for NULL.
+ */
+FLYMQ_API
+int32_t flymq_pool_close(const flymq_pool *pool,
+                         int64_t timeout_ms,
+                         flymq_error **error);
+
+/**
+ * Frees a pool; the clients that are borrowed remain, until they are freed. No other call with it may
+ * be under way. NULL is harmless.
+ */
+FLYMQ_API
+void flymq_pool_free(flymq_pool *pool);
+
+/**
+ * Sends a record with a key and a value and waits until it is stored, as durably as the broker is
+ * configured. `partition` and `offset` get where it is; each may be NULL. NULL with a length of 0 is no
+ * key, or no value, which marks the key as deleted. Records of one key go to one partition; without a
+ * key they go round.
+ *
+ * Many threads at once share batches. For high rates make a producer.
+ *
+ * Errors: UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE, STORAGE_FULL, NOT_AUTHORIZED, TIMEOUT,
+ * CLOSED, INVALID_ARGUMENT.
+ */
+FLYMQ_API
+int32_t flymq_client_produce(const flymq_client *client,
+                             const char *topic,
+                             const void *key,
+                             size_t key_len,
+                             const void *value,
+                             size_t value_len,
+                             uint32_t *partition,
+                             uint64_t *offset,
+                             flymq_error **error);
+
+/**
+ * As flymq_client_produce(), for a key and a value that are strings; each may be NULL.
+ *
+ * Errors: as flymq_client_produce().
+ */
+FLYMQ_API
+int32_t flymq_client_produce_text(const flymq_client *client,
+                                  const char *topic,
+                                  const char *key,
+                                  const char *value,
+                                  flymq_error **error);
+
+/**
+ * As flymq_client_produce(), for a record that may have headers, a partition and a timestamp.
+ */
+FLYMQ_API
+int32_t flymq_client_produce_record(const flymq_client *client,
+                                    const char *topic,
+                                    const flymq_record *record,
+                                    uint32_t *partition,
+                                    uint64_t *offset,
+                                    flymq_error **error);
+
+/**
+ * Sends `count` records to a topic and waits until all are stored. They share batches, and need few
+ * requests. `table` gets a row for each, in their order: partition, offset, timestamp.
+ *
+ * The caller frees the table with flymq_table_free().
+ *
+ * Errors: as flymq_client_produce(), of the first record that fails; some of the others may be stored.
+ */
+FLYMQ_API
+int32_t flymq_client_produce_batch(const flymq_client *client,
+                                   const char *topic,
+                                   const flymq_record *const *records,
+                                   size_t count,
+                                   flymq_table **table,
+                                   flymq_error **error);
+
+/**
  * Makes a producer. `config` is of kind FLYMQ_CONFIG_PRODUCER, or NULL for the defaults. With a
  * `queue`, it brings a FLYMQ_EVENT_DELIVERY for each record that was taken in, exactly one, also when
  * the producer or the client is closed before; without one (NULL), records are sent without a word.
@@ -1995,26 +2187,6 @@ int32_t flymq_poll(const flymq_queue *queue,
                    int64_t timeout_ms,
                    flymq_events **events,
                    flymq_error **error);
-
-/**
- * How many events there are. 0 for NULL.
- */
-FLYMQ_API
-size_t flymq_events_count(const flymq_events *events);
-
-/**
- * An event, counted from 0; it lives until flymq_events_free(). NULL for one that there is not.
- */
-FLYMQ_API
-const flymq_event *flymq_events_get(const flymq_events *events,
-                                    size_t index);
-
-/**
- * Frees events. That also says that the application is done with what a consumer brought: it then
- * goes on, and gives partitions up that it is to give up. NULL is harmless.
- */
-FLYMQ_API
-void flymq_events_free(flymq_events *events);
 
 /**
  * Has one flymq_poll() that waits, or else the next one, return without events.

@@ -8,9 +8,11 @@
 #ifndef FLYMQ_HPP
 #define FLYMQ_HPP
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <initializer_list>
@@ -97,6 +99,30 @@ using std::chrono::milliseconds;
 /** How long closing waits unless told otherwise. */
 inline constexpr milliseconds patience{30000};
 
+/** A key for records. Its memory is wiped when it goes. */
+struct Key {
+    /** What records call it; empty for a name that follows from the key. */
+    std::string id;
+    std::array<std::uint8_t, FLYMQ_KEY_BYTES> bytes{};
+
+    Key(std::string id, const std::array<std::uint8_t, FLYMQ_KEY_BYTES> &bytes)
+        : id(std::move(id)), bytes(bytes) {}
+    Key(const Key &) = default;
+    Key &operator=(const Key &) = default;
+    ~Key() {
+        for (volatile std::uint8_t &byte : bytes) {
+            byte = 0;
+        }
+    }
+};
+
+/**
+ * Gives the key of an id, or, without one, the key to encrypt with; nothing if there is no such key. See
+ * flymq_key_fn. What it throws fails the call that sends or reads: an Error with its code, anything else
+ * with FLYMQ_ERROR_INTERNAL.
+ */
+using KeySource = std::function<std::optional<Key>(std::optional<std::string_view> wanted)>;
+
 /** Options by their names. */
 class Config : public detail::Owner<flymq_config, flymq_config_free> {
 public:
@@ -114,6 +140,38 @@ public:
             return flymq_config_set(get(), name.c_str(), value.c_str(), error);
         });
     }
+    /** Has clients ask a function for their keys. */
+    void key_source(KeySource source) {
+        auto owned = std::make_unique<KeySource>(std::move(source));
+        detail::check([&](auto error) {
+            return flymq_config_set_key_source(get(), give_key, owned.get(), forget, error);
+        });
+        // The library frees it.
+        static_cast<void>(owned.release());
+    }
+
+private:
+    static std::int32_t give_key(void *context, const char *wanted, char *id,
+                                 std::uint8_t *key) noexcept {
+        try {
+            auto name = wanted ? std::optional<std::string_view>(wanted) : std::nullopt;
+            std::optional<Key> found = (*static_cast<KeySource *>(context))(name);
+            if (!found) {
+                return FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY;
+            }
+            if (found->id.size() >= FLYMQ_KEY_ID_SIZE) {
+                return FLYMQ_ERROR_INVALID_ARGUMENT;
+            }
+            std::memcpy(id, found->id.c_str(), found->id.size() + 1);
+            std::memcpy(key, found->bytes.data(), found->bytes.size());
+            return FLYMQ_OK;
+        } catch (const Error &error) {
+            return error.code();
+        } catch (...) {
+            return FLYMQ_ERROR_INTERNAL;
+        }
+    }
+    static void forget(void *context) noexcept { delete static_cast<KeySource *>(context); }
 };
 
 /** A broker inside the process. */
@@ -226,6 +284,27 @@ public:
     iterator end() const { return {get(), size()}; }
 };
 
+/** An answer with rows; the columns are those that flymq.h names. Texts live as long as it does. */
+class Table : public detail::Owner<flymq_table, flymq_table_free> {
+public:
+    explicit Table(flymq_table *table) : Owner(table) {}
+    std::size_t size() const { return flymq_table_rows(get()); }
+    bool empty() const { return size() == 0; }
+    /** What a column of strings holds; nothing for a value that is not there. */
+    std::optional<std::string_view> text(std::size_t row, const std::string &column) const {
+        const char *found = flymq_table_text(get(), row, column.c_str());
+        return found == nullptr ? std::nullopt : std::optional<std::string_view>(found);
+    }
+    /** What a column of numbers holds. */
+    std::int64_t number(std::size_t row, const std::string &column) const {
+        std::int64_t found = 0;
+        detail::check([&](auto error) {
+            return flymq_table_number(get(), row, column.c_str(), &found, error);
+        });
+        return found;
+    }
+};
+
 class Consumer;
 
 /** An open transaction, aborted unless commit() succeeds before it goes. */
@@ -250,10 +329,13 @@ public:
 class Client : public detail::Owner<flymq_client, flymq_client_free> {
 public:
     explicit Client(const std::string &addresses, Config::Options options = {})
+        : Client(addresses, Config(FLYMQ_CONFIG_CLIENT, options)) {}
+    Client(const std::string &addresses, const Config &config)
         : Owner(detail::make<flymq_client>([&](auto out, auto error) {
-              Config config(FLYMQ_CONFIG_CLIENT, options);
               return flymq_client_connect(addresses.c_str(), config.get(), out, error);
           })) {}
+    /** Takes a client over. */
+    explicit Client(flymq_client *owned) noexcept : Owner(owned) {}
     /** Returns whether the topic is new; a topic that is there is no error. */
     bool create_topic(const std::string &topic, std::uint32_t partitions = 1) {
         bool created = false;
@@ -271,18 +353,81 @@ public:
         });
         return stored;
     }
+    /** Sends many records at once; where each is, in their order. */
+    std::vector<Stored> produce_batch(const std::string &topic, const std::vector<Record> &records) {
+        std::vector<const flymq_record *> pointers;
+        pointers.reserve(records.size() + 1); // so that there is a pointer to no records too
+        for (const Record &record : records) {
+            pointers.push_back(record.get());
+        }
+        detail::Owner<flymq_table, flymq_table_free> table(
+            detail::make<flymq_table>([&](auto out, auto error) {
+                return flymq_client_produce_batch(get(), topic.c_str(), pointers.data(),
+                                                  pointers.size(), out, error);
+            }));
+        std::vector<Stored> stored(flymq_table_rows(table.get()));
+        for (std::size_t row = 0; row < stored.size(); row++) {
+            std::int64_t partition = 0, offset = 0;
+            detail::check([&](auto error) {
+                return flymq_table_number(table.get(), row, "partition", &partition, error);
+            });
+            detail::check([&](auto error) {
+                return flymq_table_number(table.get(), row, "offset", &offset, error);
+            });
+            stored[row] = {static_cast<std::uint32_t>(partition), static_cast<std::uint64_t>(offset)};
+        }
+        return stored;
+    }
     /** The record at or after the offset; empty at the end of the log. */
     Batch consume(const std::string &topic, std::uint32_t partition, std::uint64_t offset) {
         return Batch(detail::make<flymq_batch>([&](auto out, auto error) {
             return flymq_client_consume(get(), topic.c_str(), partition, offset, out, error);
         }));
     }
+    /** The brokers that are alive: flymq_client_brokers(). */
+    Table brokers() const { return ask(flymq_client_brokers); }
+    /** How the cluster is: flymq_client_cluster_status(). */
+    Table cluster_status() const { return ask(flymq_client_cluster_status); }
+    /** The engine's own nodes: flymq_client_cluster_nodes(). */
+    Table cluster_nodes() const { return ask(flymq_client_cluster_nodes); }
+    /** Partitions that lack copies or a leader: flymq_client_cluster_troubled(). */
+    Table cluster_troubled() const { return ask(flymq_client_cluster_troubled); }
     Transaction transaction() {
         return Transaction(detail::make<flymq_transaction>(
             [&](auto out, auto error) { return flymq_client_begin(get(), out, error); }));
     }
     void close(milliseconds timeout = patience) {
         detail::check([&](auto e) { return flymq_client_close(get(), detail::millis(timeout), e); });
+    }
+
+private:
+    Table ask(std::int32_t (*call)(const flymq_client *, flymq_table **, flymq_error **)) const {
+        return Table(detail::make<flymq_table>(
+            [&](auto out, auto error) { return call(get(), out, error); }));
+    }
+};
+
+/** Up to so many clients to be borrowed: borrow() waits for one, which goes back when its owner goes. */
+class Pool : public detail::Owner<flymq_pool, flymq_pool_free> {
+public:
+    Pool(const std::string &addresses, std::size_t size, Config::Options options = {})
+        : Owner(detail::make<flymq_pool>([&](auto out, auto error) {
+              Config config(FLYMQ_CONFIG_CLIENT, options);
+              return flymq_pool_new(addresses.c_str(), config.get(), size, out, error);
+          })) {}
+    Client borrow(milliseconds timeout = patience) {
+        return Client(detail::make<flymq_client>([&](auto out, auto error) {
+            return flymq_pool_get(get(), detail::millis(timeout), out, error);
+        }));
+    }
+    /** How many clients are borrowed. */
+    std::size_t borrowed() const {
+        std::size_t count = 0;
+        detail::check([&](auto error) { return flymq_pool_borrowed(get(), &count, error); });
+        return count;
+    }
+    void close(milliseconds timeout = patience) {
+        detail::check([&](auto e) { return flymq_pool_close(get(), detail::millis(timeout), e); });
     }
 };
 

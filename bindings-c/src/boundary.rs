@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use flymq_core::{Error, ErrorCode, Result};
 
 use crate::error::flymq_error;
+use crate::key_source::check_not_asking;
 
 /// Where a function puts a pointer to what it makes.
 pub type Out<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
@@ -18,7 +19,7 @@ const OK: i32 = 0;
 /// Runs a function that may fail: returns its code, and gives the caller the error if there is one
 /// and it is wanted.
 pub fn call(error: Out<'_, flymq_error>, body: impl FnOnce() -> Result<()>) -> i32 {
-    let (code, failure) = match guarded(body) {
+    let (code, failure) = match guarded(|| check_not_asking().and_then(|()| body())) {
         Ok(()) => (OK, std::ptr::null_mut()),
         Err(failure) => {
             let code = failure.code_number().into();

@@ -1,13 +1,12 @@
 //! `flymq_client`: connecting, producing and reading without a producer or a consumer.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flymq_core::{
-    Client, Config, Encryption, EndpointMetrics, FetchOptions, Isolation, Record, RecordMetadata,
-    Result,
+    Client, ClientBuilder, Config, EndpointMetrics, FetchOptions, Isolation, PooledClient, Result,
 };
 
 use crate::boundary::{self, given, invalid, put};
@@ -16,7 +15,6 @@ use crate::error::flymq_error;
 use crate::handle::{Handle, open};
 use crate::host::{Host, in_time, patience};
 use crate::message::flymq_batch;
-use crate::record::{content, flymq_record, record};
 use crate::table::{Cell, flymq_table};
 use crate::text::{optional_text, text};
 
@@ -26,7 +24,9 @@ const THREADS: usize = 1;
 /// A connected client of the core. The client is dropped before the threads that serve it.
 pub struct Connected {
     pub client: Client,
-    pub host: Host,
+    /// The client's place in its pool, if it has one.
+    place: Option<PooledClient>,
+    pub host: Arc<Host>,
 }
 
 /// A client of a FlyMQ broker, or of several that serve the same data. One is enough for a program:
@@ -38,6 +38,12 @@ pub struct flymq_client(Handle<Connected>);
 impl flymq_client {
     pub fn get(client: Option<&Self>) -> Result<Arc<Connected>> {
         open(client.map(|client| &client.0), "client")
+    }
+
+    /// A client that goes back to its pool.
+    pub fn borrowed(place: PooledClient, host: Arc<Host>) -> Self {
+        let connected = Connected { client: place.clone(), place: Some(place), host };
+        Self(Handle::new("client", connected))
     }
 }
 
@@ -57,6 +63,31 @@ pub fn isolation(number: i32) -> Result<Isolation> {
         n if n == flymq_isolation::FLYMQ_READ_UNCOMMITTED as i32 => Ok(Isolation::ReadUncommitted),
         _ => Err(invalid(format!("there is no isolation {number}"))),
     }
+}
+
+/// What a client is to be, from its addresses and its configuration, and the environment for the rest.
+///
+/// # Safety
+///
+/// As [`optional_text`].
+pub unsafe fn builder(
+    addresses: *const c_char,
+    config: Option<&flymq_config>,
+) -> Result<ClientBuilder> {
+    // SAFETY: as the caller says.
+    let addresses = unsafe { optional_text(addresses, "addresses")? };
+    let addresses = addresses
+        .map(str::to_owned)
+        .or_else(|| std::env::var("FLYMQ_BOOTSTRAP_SERVERS").ok())
+        .unwrap_or_else(|| Config::default().bootstrap.join(","));
+    let builder = apply(config, Kind::Client, Client::builder(&addresses), |builder, n, v| {
+        Ok(builder.set(n, v))
+    })?;
+    let builder = match config.and_then(flymq_config::encryption) {
+        Some(encryption) => builder.encryption(encryption),
+        None => builder,
+    };
+    Ok(builder.or_environment())
 }
 
 /// Connects. `addresses` is "host:port", several of them with commas between, or a flymq:// or
@@ -79,105 +110,10 @@ pub unsafe extern "C" fn flymq_client_connect(
 ) -> i32 {
     boundary::make(client, error, || {
         // SAFETY: as the header demands.
-        let addresses = unsafe { optional_text(addresses, "addresses")? };
-        let addresses = addresses
-            .map(str::to_owned)
-            .or_else(|| std::env::var("FLYMQ_BOOTSTRAP_SERVERS").ok())
-            .unwrap_or_else(|| Config::default().bootstrap.join(","));
-        let builder = apply(config, Kind::Client, Client::builder(&addresses), |builder, n, v| {
-            Ok(builder.set(n, v))
-        })?;
-        let builder = match config.and_then(flymq_config::keyring) {
-            Some(keys) => builder.encryption(Encryption::new(keys)),
-            None => builder,
-        };
-        let host = Host::new(THREADS)?;
-        let client = host.wait(builder.or_environment().connect())?;
-        Ok(flymq_client(Handle::new("client", Connected { client, host })))
-    })
-}
-
-fn tell(
-    stored: RecordMetadata,
-    partition: Option<&mut MaybeUninit<u32>>,
-    offset: Option<&mut MaybeUninit<u64>>,
-) {
-    put(partition, stored.partition);
-    put(offset, stored.offset);
-}
-
-fn produce(client: Option<&flymq_client>, topic: &str, record: Record) -> Result<RecordMetadata> {
-    let this = flymq_client::get(client)?;
-    this.host.wait(this.client.produce(topic, record))
-}
-
-/// Sends a record with a key and a value and waits until it is stored, as durably as the broker is
-/// configured. `partition` and `offset` get where it is; each may be NULL. NULL with a length of 0 is no
-/// key, or no value, which marks the key as deleted. Records of one key go to one partition; without a
-/// key they go round.
-///
-/// Many threads at once share batches. For high rates make a producer.
-///
-/// Errors: UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE, STORAGE_FULL, NOT_AUTHORIZED, TIMEOUT,
-/// CLOSED, INVALID_ARGUMENT.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn flymq_client_produce(
-    client: Option<&flymq_client>,
-    topic: *const c_char,
-    key: *const c_void,
-    key_len: usize,
-    value: *const c_void,
-    value_len: usize,
-    partition: Option<&mut MaybeUninit<u32>>,
-    offset: Option<&mut MaybeUninit<u64>>,
-    error: Option<&mut MaybeUninit<*mut flymq_error>>,
-) -> i32 {
-    boundary::call(error, || {
-        // SAFETY: as the header demands.
-        let (topic, record) =
-            unsafe { (text(topic, "topic")?, record(key, key_len, value, value_len)?) };
-        tell(produce(client, topic, record)?, partition, offset);
-        Ok(())
-    })
-}
-
-/// As flymq_client_produce(), for a key and a value that are strings; each may be NULL.
-///
-/// Errors: as flymq_client_produce().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn flymq_client_produce_text(
-    client: Option<&flymq_client>,
-    topic: *const c_char,
-    key: *const c_char,
-    value: *const c_char,
-    error: Option<&mut MaybeUninit<*mut flymq_error>>,
-) -> i32 {
-    boundary::call(error, || {
-        // SAFETY: as the header demands; a string has as many bytes as come before its NUL.
-        let (topic, record) = unsafe {
-            let len = |text: *const c_char| if text.is_null() { 0 } else { libc::strlen(text) };
-            let record = record(key.cast(), len(key), value.cast(), len(value))?;
-            (text(topic, "topic")?, record)
-        };
-        produce(client, topic, record).map(drop)
-    })
-}
-
-/// As flymq_client_produce(), for a record that may have headers, a partition and a timestamp.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn flymq_client_produce_record(
-    client: Option<&flymq_client>,
-    topic: *const c_char,
-    record: Option<&flymq_record>,
-    partition: Option<&mut MaybeUninit<u32>>,
-    offset: Option<&mut MaybeUninit<u64>>,
-    error: Option<&mut MaybeUninit<*mut flymq_error>>,
-) -> i32 {
-    boundary::call(error, || {
-        // SAFETY: as the header demands.
-        let topic = unsafe { text(topic, "topic")? };
-        tell(produce(client, topic, content(record)?)?, partition, offset);
-        Ok(())
+        let builder = unsafe { builder(addresses, config)? };
+        let host = Arc::new(Host::new(THREADS)?);
+        let client = host.wait(builder.connect())?;
+        Ok(flymq_client(Handle::new("client", Connected { client, place: None, host })))
     })
 }
 
@@ -378,7 +314,8 @@ pub extern "C" fn flymq_client_endpoints(
 /// Finishes what flymq_client_produce() has under way, aborts an open transaction of
 /// flymq_client_begin(), and closes all connections. Producers and consumers of the client fail from
 /// then on; close them before. Waits for at most `timeout_ms`, a negative one for ever. Calls under
-/// way in other threads end with CLOSED. Harmless when closed.
+/// way in other threads end with CLOSED. A client from a pool goes back instead, as with
+/// flymq_client_free(). Harmless when closed.
 ///
 /// Errors: TIMEOUT; INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
@@ -389,6 +326,9 @@ pub extern "C" fn flymq_client_close(
 ) -> i32 {
     boundary::call(error, || {
         let Some(this) = given(client, "client")?.0.take()? else { return Ok(()) };
+        if this.place.is_some() {
+            return Ok(());
+        }
         let close = async {
             this.client.close().await;
             Ok(())
@@ -397,9 +337,9 @@ pub extern "C" fn flymq_client_close(
     })
 }
 
-/// Frees a client; one that is not closed gives up what it has under way, within about a second. No
-/// other call with it may be under way. What was made from it is freed by itself, before or after.
-/// NULL is harmless.
+/// Frees a client; one that is not closed gives up what it has under way, within about a second. One
+/// from a pool goes back, as soon as what was made from it is freed too. No other call with it may be
+/// under way. What was made from it is freed by itself, before or after. NULL is harmless.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_client_free(client: Option<Box<flymq_client>>) {
     boundary::free(client);

@@ -1,17 +1,19 @@
 //! `flymq_config`: options by their names, as the core has them.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use flymq_core::{
-    ClientBuilder, Config, ConsumerBuilder, Keyring, OptionInfo, ProducerBuilder, Result,
+    ClientBuilder, Config, ConsumerBuilder, Encryption, OptionInfo, ProducerBuilder, Result,
     TransactionalProducerBuilder, options,
 };
 
 use crate::boundary::{self, given, invalid, put};
 use crate::broker;
+use crate::callback::flymq_drop_fn;
 use crate::error::flymq_error;
+use crate::key_source::{KeySource, flymq_key_fn};
 use crate::keyring::flymq_keyring;
 use crate::text::{c_string, text};
 
@@ -70,7 +72,7 @@ impl Kind {
 pub struct flymq_config {
     kind: Kind,
     pairs: Mutex<Vec<(String, String)>>,
-    keyring: Mutex<Option<Keyring>>,
+    encryption: Mutex<Option<Encryption>>,
 }
 
 impl flymq_config {
@@ -78,9 +80,20 @@ impl flymq_config {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keys that a client shares, if it was given any.
-    pub fn keyring(&self) -> Option<Keyring> {
-        self.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What a client encrypts with, if it was given keys.
+    pub fn encryption(&self) -> Option<Encryption> {
+        self.encryption.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn encrypt_with(&self, keys: impl FnOnce() -> Result<Encryption>) -> Result<()> {
+        if self.kind != Kind::Client {
+            return Err(invalid(format!("keys are for a client, not for {:?}", self.kind)));
+        }
+        let replaced =
+            self.encryption.lock().unwrap_or_else(PoisonError::into_inner).replace(keys()?);
+        // Without the lock: the application may be told that its source of keys is not needed any more.
+        drop(replaced);
+        Ok(())
     }
 }
 
@@ -113,7 +126,7 @@ pub extern "C" fn flymq_config_new(
     boundary::make(config, error, || {
         let kind = Kind::from_c(kind)
             .ok_or_else(|| invalid(format!("there is no kind {kind} of configuration")))?;
-        Ok(flymq_config { kind, pairs: Mutex::default(), keyring: Mutex::default() })
+        Ok(flymq_config { kind, pairs: Mutex::default(), encryption: Mutex::default() })
     })
 }
 
@@ -155,12 +168,32 @@ pub extern "C" fn flymq_config_set_keyring(
 ) -> i32 {
     boundary::call(error, || {
         let config = given(config, "config")?;
-        let keys = given(keyring, "keyring")?.keys();
-        if config.kind != Kind::Client {
-            return Err(invalid(format!("keys are for a client, not for {:?}", config.kind)));
-        }
-        *config.keyring.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
-        Ok(())
+        config.encrypt_with(|| Ok(Encryption::new(given(keyring, "keyring")?.keys())))
+    })
+}
+
+/// Has clients ask a function for their keys, a key management service for instance, in place of
+/// keyrings and of the options of that. `function` is called with `context`, on any thread and on
+/// several at a time. `drop_context`, if not NULL, is called with `context` once, when neither this
+/// configuration nor a client needs it any more; in a forked child, never.
+///
+/// Errors: INVALID_ARGUMENT for a configuration of another kind than FLYMQ_CONFIG_CLIENT, and without
+/// a function; then `drop_context` is not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn flymq_config_set_key_source(
+    config: Option<&flymq_config>,
+    function: flymq_key_fn,
+    context: *mut c_void,
+    drop_context: flymq_drop_fn,
+    error: Option<&mut MaybeUninit<*mut flymq_error>>,
+) -> i32 {
+    boundary::call(error, || {
+        let config = given(config, "config")?;
+        config.encrypt_with(|| {
+            let source = KeySource::new(function, context, drop_context);
+            let source = source.ok_or_else(|| invalid("function is NULL"))?;
+            Ok(Encryption::new(source))
+        })
     })
 }
 

@@ -1,7 +1,7 @@
 //! `flymq_event`: what an event queue brings.
 
 use std::ffi::{CString, c_char, c_void};
-use std::sync::Arc;
+use std::ptr::NonNull;
 
 use flymq_core::{DeliveryReport, Error, Rebalance};
 use tokio::sync::oneshot;
@@ -52,8 +52,8 @@ pub struct flymq_event {
 
 /// Small, since there is one for each record that was sent.
 enum Body {
-    /// A record of those.
-    Delivery(Arc<Delivered>, u32),
+    /// A record of those, which outlive the event.
+    Delivery(NonNull<Delivered>, u32),
     Commit(Result<(), Box<flymq_error>>),
     Records(Box<flymq_batch>),
     Rebalance(flymq_event_kind, Box<flymq_table>),
@@ -61,11 +61,24 @@ enum Body {
     Log(Box<Line>),
 }
 
+// SAFETY: what an event points to never changes.
+unsafe impl Send for flymq_event {}
+// SAFETY: as above.
+unsafe impl Sync for flymq_event {}
+
 /// What became of records of one batch.
-struct Delivered {
+pub struct Delivered {
     report: DeliveryReport,
     topic: CString,
     error: Option<flymq_error>,
+}
+
+impl Delivered {
+    pub fn new(report: DeliveryReport) -> Self {
+        let topic = c_string(report.topic());
+        let error = report.error().cloned().map(flymq_error::new);
+        Self { report, topic, error }
+    }
 }
 
 fn boxed(error: Error) -> Box<flymq_error> {
@@ -77,15 +90,14 @@ impl flymq_event {
         Self { tag, body, _done: None }
     }
 
-    /// An event for each record of a report.
-    pub fn deliveries(report: DeliveryReport) -> impl Iterator<Item = Self> {
-        let topic = c_string(report.topic());
-        let error = report.error().cloned().map(flymq_error::new);
-        let delivered = Arc::new(Delivered { report, topic, error });
-        (0..delivered.report.count()).map(move |record| {
-            let tag = delivered.report.tag(record) as usize;
-            Self::new(tag, Body::Delivery(delivered.clone(), record as u32))
-        })
+    /// What became of a record.
+    ///
+    /// # Safety
+    ///
+    /// `delivered` stays where it is for as long as the event lives.
+    pub unsafe fn delivery(delivered: &Delivered, record: u32) -> Self {
+        let tag = delivered.report.tag(record as usize) as usize;
+        Self::new(tag, Body::Delivery(NonNull::from(delivered), record))
     }
 
     pub fn commit(tag: usize, result: flymq_core::Result<()>) -> Self {
@@ -135,17 +147,23 @@ impl flymq_event {
 
     fn error(&self) -> Option<&flymq_error> {
         match &self.body {
-            Body::Delivery(delivered, _) => delivered.error.as_ref(),
+            Body::Delivery(..) => self.delivered()?.0.error.as_ref(),
             Body::Commit(Err(error)) | Body::Error(error) => Some(error),
             _ => None,
         }
     }
 
+    /// Of a record: what it was reported with, and where in the report.
+    fn delivered(&self) -> Option<(&Delivered, usize)> {
+        let Body::Delivery(delivered, record) = &self.body else { return None };
+        // SAFETY: whoever made the event sees to it that this outlives it.
+        Some((unsafe { delivered.as_ref() }, *record as usize))
+    }
+
     /// Of a record that is stored: what it was reported with, where in the report, and its offset.
     fn stored(&self) -> Option<(&DeliveryReport, usize, u64)> {
-        let Body::Delivery(delivered, record) = &self.body else { return None };
-        let record = *record as usize;
-        Some((&delivered.report, record, delivered.report.offset(record)?))
+        let (Delivered { report, .. }, record) = self.delivered()?;
+        Some((report, record, report.offset(record)?))
     }
 }
 
@@ -177,10 +195,7 @@ pub extern "C" fn flymq_event_error(event: Option<&flymq_event>) -> *const flymq
 /// Of a delivery: the topic. It lives as long as the event; NULL for other events.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_event_topic(event: Option<&flymq_event>) -> *const c_char {
-    boundary::get(std::ptr::null(), || match &event?.body {
-        Body::Delivery(delivered, _) => Some(delivered.topic.as_ptr()),
-        _ => None,
-    })
+    boundary::get(std::ptr::null(), || Some(event?.delivered()?.0.topic.as_ptr()))
 }
 
 /// Of a delivery that succeeded: the partition. 0 for other events.

@@ -35,7 +35,7 @@ pub async fn run(consumer: Arc<SharedConsumer>, queue: Arc<Queue>, tag: usize, m
             }
         };
         let (done, freed) = oneshot::channel();
-        if !queue.push([event.telling(done)]) || fatal {
+        if !queue.push(event.telling(done)) || fatal {
             return;
         }
         // Nothing is ever sent: the other end goes with the event.

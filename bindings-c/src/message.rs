@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, c_char, c_void};
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,35 +17,51 @@ use crate::text::c_string;
 /// What its messages point to lives until the batch is freed, also when the client is closed before.
 /// Whoever got it from a function frees it with flymq_batch_free(). One that belongs to an event is
 /// freed with the event.
-pub struct flymq_batch(Vec<flymq_message>);
+pub struct flymq_batch {
+    views: Vec<flymq_message>,
+    /// What the views point to. Neither changes as long as the batch lives.
+    _messages: Vec<Message>,
+    _topics: Vec<CString>,
+}
 
 /// A record that was read. It belongs to its batch, and is never freed by itself.
 pub struct flymq_message {
-    message: Message,
-    topic: Arc<CString>,
+    message: NonNull<Message>,
+    topic: NonNull<c_char>,
 }
+
+// SAFETY: what a view points to never changes.
+unsafe impl Send for flymq_message {}
+// SAFETY: as above.
+unsafe impl Sync for flymq_message {}
 
 impl flymq_message {
     pub fn content(&self) -> &Message {
-        &self.message
+        // SAFETY: the batch that the view belongs to keeps the message where it is.
+        unsafe { self.message.as_ref() }
     }
 }
 
 impl flymq_batch {
+    /// Messages are large, and stay where the core has put them.
     pub fn new(messages: Vec<Message>) -> Self {
-        let mut last: Option<(Arc<str>, Arc<CString>)> = None;
-        let view = |message: Message| {
-            let topic = match &last {
-                Some((name, topic)) if Arc::ptr_eq(name, &message.topic) => topic.clone(),
+        let mut topics = Vec::new();
+        let mut last: Option<(&Arc<str>, NonNull<c_char>)> = None;
+        let mut views = Vec::with_capacity(messages.len());
+        for message in &messages {
+            let topic = match last {
+                Some((name, topic)) if Arc::ptr_eq(name, &message.topic) => topic,
                 _ => {
-                    let topic = Arc::new(c_string(&message.topic));
-                    last = Some((message.topic.clone(), topic.clone()));
+                    let text = c_string(&message.topic);
+                    let topic = NonNull::from(text.as_bytes_with_nul()).cast();
+                    topics.push(text);
+                    last = Some((&message.topic, topic));
                     topic
                 }
             };
-            flymq_message { message, topic }
-        };
-        Self(messages.into_iter().map(view).collect())
+            views.push(flymq_message { message: NonNull::from(message), topic });
+        }
+        Self { views, _messages: messages, _topics: topics }
     }
 }
 
@@ -57,7 +74,7 @@ fn view(bytes: Option<&Bytes>, len: Option<&mut MaybeUninit<usize>>) -> *const c
 /// How many messages there are. 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_batch_count(batch: Option<&flymq_batch>) -> usize {
-    boundary::get(0, || Some(batch?.0.len()))
+    boundary::get(0, || Some(batch?.views.len()))
 }
 
 /// A message, counted from 0; it lives as long as the batch. NULL for one that there is not.
@@ -66,7 +83,7 @@ pub extern "C" fn flymq_batch_message(
     batch: Option<&flymq_batch>,
     index: usize,
 ) -> *const flymq_message {
-    boundary::get(std::ptr::null(), || Some(std::ptr::from_ref(batch?.0.get(index)?)))
+    boundary::get(std::ptr::null(), || Some(std::ptr::from_ref(batch?.views.get(index)?)))
 }
 
 /// Frees a batch that a function gave to the caller, with all that its messages point to. Not for one
@@ -79,25 +96,25 @@ pub extern "C" fn flymq_batch_free(batch: Option<Box<flymq_batch>>) {
 /// The topic. It lives as long as the batch; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_topic(message: Option<&flymq_message>) -> *const c_char {
-    boundary::get(std::ptr::null(), || Some(message?.topic.as_ptr()))
+    boundary::get(std::ptr::null(), || Some(message?.topic.as_ptr().cast_const()))
 }
 
 /// The partition. 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_partition(message: Option<&flymq_message>) -> u32 {
-    boundary::get(0, || Some(message?.message.partition))
+    boundary::get(0, || Some(message?.content().partition))
 }
 
 /// The position in the partition. 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_offset(message: Option<&flymq_message>) -> u64 {
-    boundary::get(0, || Some(message?.message.offset))
+    boundary::get(0, || Some(message?.content().offset))
 }
 
 /// When it happened, in milliseconds since 1970. 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_timestamp(message: Option<&flymq_message>) -> i64 {
-    boundary::get(0, || Some(message?.message.timestamp))
+    boundary::get(0, || Some(message?.content().timestamp))
 }
 
 /// The key, which does not end with a NUL; `len` gets its length. It is not copied, and lives as long as
@@ -108,7 +125,7 @@ pub extern "C" fn flymq_message_key(
     len: Option<&mut MaybeUninit<usize>>,
 ) -> *const c_void {
     boundary::get(std::ptr::null(), || {
-        Some(view(message.and_then(|message| message.message.key.as_ref()), len))
+        Some(view(message.and_then(|message| message.content().key.as_ref()), len))
     })
 }
 
@@ -120,14 +137,14 @@ pub extern "C" fn flymq_message_value(
     len: Option<&mut MaybeUninit<usize>>,
 ) -> *const c_void {
     boundary::get(std::ptr::null(), || {
-        Some(view(message.and_then(|message| message.message.value.as_ref()), len))
+        Some(view(message.and_then(|message| message.content().value.as_ref()), len))
     })
 }
 
 /// How many headers there are. 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn flymq_message_header_count(message: Option<&flymq_message>) -> usize {
-    boundary::get(0, || Some(message?.message.headers.len()))
+    boundary::get(0, || Some(message?.content().headers.len()))
 }
 
 /// A header, counted from 0, as views that do not end with a NUL; NULL and 0 for a value that there
@@ -145,7 +162,7 @@ pub extern "C" fn flymq_message_header(
     error: Option<&mut MaybeUninit<*mut flymq_error>>,
 ) -> i32 {
     boundary::call(error, || {
-        let message = &given(message, "message")?.message;
+        let message = given(message, "message")?.content();
         let header = message.headers.get(index);
         let (key, bytes) = header.ok_or_else(|| invalid(format!("there is no header {index}")))?;
         put(name, key.as_ptr().cast());

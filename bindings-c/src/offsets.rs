@@ -225,7 +225,7 @@ struct Answer {
 impl Answer {
     fn tell(mut self, result: Result<()>) {
         self.told = true;
-        self.queue.push([flymq_event::commit(self.tag, result)]);
+        self.queue.push(flymq_event::commit(self.tag, result));
     }
 }
 
@@ -234,7 +234,7 @@ impl Drop for Answer {
         if !self.told {
             let message = "the client was closed before the commit was stored";
             let error = Error::new(ErrorCode::Closed, "commit", message);
-            self.queue.push([flymq_event::commit(self.tag, Err(error))]);
+            self.queue.push(flymq_event::commit(self.tag, Err(error)));
         }
     }
 }

@@ -77,24 +77,26 @@ fn send(
     tag: *mut c_void,
     otherwise: impl FnOnce(&Sending, &str, Record) -> Result<Delivery>,
 ) -> Result<()> {
-    let this = open(producer.map(|producer| &producer.0), "producer")?;
+    let this = given(producer, "producer")?.0.peek()?;
     let tag = tag as u64;
-    let Some((queue, listener)) = &this.reports else {
-        return match this.producer.send_now(topic, record) {
-            Ok(taken) => taken.map(drop),
-            Err(record) => otherwise(&this, topic, record).map(drop),
-        };
-    };
-    if queue.is_full() {
-        this.client.host.wait(queue.admit())?;
-    }
-    match this.producer.post_now(topic, record, listener, tag) {
-        Ok(taken) => taken,
-        Err(record) => {
-            otherwise(&this, topic, record)?.report_to(listener, tag);
-            Ok(())
+    let taken = match &this.reports {
+        None => this.producer.send_now(topic, record).map(|taken| taken.map(drop)),
+        Some((queue, listener)) => {
+            if queue.is_full() {
+                this.client.host.wait(queue.admit())?;
+            }
+            this.producer.post_now(topic, record, listener, tag)
         }
+    };
+    let record = match taken {
+        Ok(taken) => return taken,
+        Err(record) => record,
+    };
+    let delivery = otherwise(&this, topic, record)?;
+    if let Some((_, listener)) = &this.reports {
+        delivery.report_to(listener, tag);
     }
+    Ok(())
 }
 
 impl Sending {

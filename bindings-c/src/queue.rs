@@ -18,6 +18,7 @@ use crate::boundary::{self, given, invalid, put};
 use crate::callback::{Callback, flymq_drop_fn, flymq_event_fn};
 use crate::error::flymq_error;
 use crate::event::flymq_event;
+use crate::events::{Waiting, flymq_events};
 use crate::handle::{Handle, open};
 use crate::host::{block_signals, patience};
 
@@ -54,7 +55,9 @@ pub struct Queue {
 
 #[derive(Default)]
 struct State {
-    events: VecDeque<flymq_event>,
+    waiting: VecDeque<Waiting>,
+    /// How many events that is.
+    events: usize,
     lines: usize,
     /// Lines of the log that were dropped.
     dropped: u64,
@@ -66,7 +69,25 @@ struct State {
 
 impl State {
     fn has_news(&self) -> bool {
-        !self.events.is_empty() || self.woken || self.closed
+        self.events > 0 || self.woken || self.closed
+    }
+
+    /// Takes the first events.
+    fn take(&mut self, max: usize) -> Vec<Waiting> {
+        let mut taken = Vec::new();
+        let mut room = max.min(self.events);
+        self.events -= room;
+        while room > 0
+            && let Some(next) = self.waiting.pop_front_if(|next| next.count() <= room)
+        {
+            room -= next.count();
+            self.lines -= usize::from(next.is_log());
+            taken.push(next);
+        }
+        if room > 0 {
+            taken.extend(self.waiting.front_mut().and_then(|next| next.split(room)));
+        }
+        taken
     }
 
     fn ring(&mut self) {
@@ -88,17 +109,19 @@ impl Queue {
 
     /// Says what holds of the events now.
     fn changed(&self, state: &mut State) {
-        self.full.store(state.events.len() >= FULL, Release);
+        self.full.store(state.events >= FULL, Release);
         state.ring();
     }
 
-    /// Adds events. Returns false if the queue is closed.
-    pub fn push(&self, events: impl IntoIterator<Item = flymq_event>) -> bool {
+    /// Adds what waits. Returns false if the queue is closed.
+    pub fn push(&self, waiting: impl Into<Waiting>) -> bool {
+        let waiting = waiting.into();
         let mut state = self.state();
         if state.closed {
             return false;
         }
-        state.events.extend(events);
+        state.events += waiting.count();
+        state.waiting.push_back(waiting);
         self.changed(&mut state);
         drop(state);
         self.filled.notify_all();
@@ -114,7 +137,7 @@ impl Queue {
         }
         state.lines += 1;
         drop(state);
-        self.push([line]);
+        self.push(line);
     }
 
     /// How many lines of the log were dropped since this was asked.
@@ -134,7 +157,7 @@ impl Queue {
             let emptied = self.emptied.notified();
             {
                 let state = self.state();
-                if state.events.len() < FULL || state.closed {
+                if state.events < FULL || state.closed {
                     return Ok(());
                 }
                 let waits = state.served.as_ref().is_some_and(|s| !is_current(s));
@@ -149,7 +172,7 @@ impl Queue {
     }
 
     /// Takes events once there are any: none when the time is up, or someone has woken the queue.
-    fn take(&self, max: usize, timeout_ms: i64) -> Result<Vec<flymq_event>> {
+    fn take(&self, max: usize, timeout_ms: i64) -> Result<flymq_events> {
         let deadline = Instant::now().checked_add(patience(timeout_ms));
         let mut state = self.state();
         while !state.has_news() {
@@ -159,7 +182,7 @@ impl Queue {
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(Vec::new());
+                return Ok(flymq_events::new(Vec::new()));
             }
             let waited = self.filled.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -168,20 +191,18 @@ impl Queue {
             return Err(closed());
         }
         state.woken = false;
-        let count = max.min(state.events.len());
-        let taken: Vec<_> = state.events.drain(..count).collect();
-        state.lines -= taken.iter().filter(|event| event.is_log()).count();
+        let taken = state.take(max);
         self.changed(&mut state);
         drop(state);
         self.emptied.notify_waiters();
-        Ok(taken)
+        Ok(flymq_events::new(taken))
     }
 
     /// Takes no more events, forgets those that wait, and ends the thread that serves it.
     fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        let forgotten = std::mem::take(&mut state.events);
+        let forgotten = state.take(usize::MAX);
         self.changed(&mut state);
         let serving = state.served.take();
         drop(state);
@@ -197,7 +218,7 @@ impl Queue {
 
 impl DeliveryListener for Queue {
     fn decided(&self, report: DeliveryReport) {
-        self.push(flymq_event::deliveries(report));
+        self.push(Waiting::deliveries(report));
     }
 }
 
@@ -236,9 +257,6 @@ pub extern "C" fn flymq_queue_new(
     })
 }
 
-/// Events that flymq_poll() has taken from a queue. It never changes; any thread may read it.
-pub struct flymq_events(Vec<flymq_event>);
-
 /// Waits for events and takes at most `max` of them, at least 1. `timeout_ms` is in milliseconds: 0
 /// does not wait, a negative one waits for ever. Gives NULL, without an error, when the time is up
 /// or flymq_wake() was called.
@@ -260,30 +278,8 @@ pub extern "C" fn flymq_poll(
             return Err(invalid("a thread serves this queue"));
         }
         let taken = queue.take(max.max(1), timeout_ms)?;
-        Ok((!taken.is_empty()).then_some(flymq_events(taken)))
+        Ok((!taken.is_empty()).then_some(taken))
     })
-}
-
-/// How many events there are. 0 for NULL.
-#[unsafe(no_mangle)]
-pub extern "C" fn flymq_events_count(events: Option<&flymq_events>) -> usize {
-    boundary::get(0, || Some(events?.0.len()))
-}
-
-/// An event, counted from 0; it lives until flymq_events_free(). NULL for one that there is not.
-#[unsafe(no_mangle)]
-pub extern "C" fn flymq_events_get(
-    events: Option<&flymq_events>,
-    index: usize,
-) -> *const flymq_event {
-    boundary::get(std::ptr::null(), || Some(std::ptr::from_ref(events?.0.get(index)?)))
-}
-
-/// Frees events. That also says that the application is done with what a consumer brought: it then
-/// goes on, and gives partitions up that it is to give up. NULL is harmless.
-#[unsafe(no_mangle)]
-pub extern "C" fn flymq_events_free(events: Option<Box<flymq_events>>) {
-    boundary::free(events);
 }
 
 /// Has one flymq_poll() that waits, or else the next one, return without events.
@@ -360,7 +356,7 @@ pub extern "C" fn flymq_queue_serve(
             let callback = Callback::new(function, context as *mut c_void, drop_context);
             block_signals();
             while let Ok(events) = served.take(AT_A_TIME, -1) {
-                for event in &events {
+                for event in events.iter() {
                     callback.iter().for_each(|callback| callback.tell(event));
                 }
             }

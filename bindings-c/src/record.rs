@@ -8,7 +8,7 @@ use flymq_core::{Record, Result};
 use crate::boundary::{self, given, invalid};
 use crate::error::flymq_error;
 use crate::message::flymq_message;
-use crate::text::{bytes, text};
+use crate::text::{bytes, items, text};
 
 /// A record to produce. It may be sent any number of times and changed in between; sending copies
 /// it. One thread at a time may change it. The caller frees it with flymq_record_free().
@@ -40,6 +40,18 @@ pub unsafe fn record(
 /// What a `flymq_record` holds.
 pub fn content(record: Option<&flymq_record>) -> Result<Record> {
     Ok(given(record, "record")?.0.clone())
+}
+
+/// What the records of a list hold.
+///
+/// # Safety
+///
+/// `list` is NULL or points to `len` records or NULLs, unless there are more than a million of them.
+pub unsafe fn contents(list: *const *const flymq_record, len: usize) -> Result<Vec<Record>> {
+    // SAFETY: as the caller says.
+    let list = unsafe { items(list, len, "records")? };
+    // SAFETY: each is NULL or a record, as the caller says.
+    list.iter().map(|&record| content(unsafe { record.as_ref() })).collect()
 }
 
 /// Makes a record with a key and a value, both copied. NULL with a length of 0 stands for none: a

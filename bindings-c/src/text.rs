@@ -59,18 +59,28 @@ pub unsafe fn bytes(data: *const c_void, len: usize, name: &str) -> Result<Optio
     }
 }
 
-/// A list of strings that C has given.
+/// A list that C has given.
 ///
 /// # Safety
 ///
-/// `list` is NULL or points to `len` strings as [`text`] takes them, unless there are more than a
+/// `list` is NULL or points to `len` items that stay as they are for `'a`, unless there are more than a
 /// million of them.
-pub unsafe fn texts(list: *const *const c_char, len: usize, name: &str) -> Result<Vec<String>> {
+pub unsafe fn items<'a, T>(list: *const T, len: usize, name: &str) -> Result<&'a [T]> {
     if list.is_null() || len > MAX_ITEMS {
         return Err(invalid(format!("{name} is NULL, or has more than {MAX_ITEMS} items")));
     }
     // SAFETY: it is neither NULL nor too long, and there as the caller says.
-    let list = unsafe { slice::from_raw_parts(list, len) };
+    Ok(unsafe { slice::from_raw_parts(list, len) })
+}
+
+/// A list of strings that C has given.
+///
+/// # Safety
+///
+/// As [`items`], and each is a string as [`text`] takes it.
+pub unsafe fn texts(list: *const *const c_char, len: usize, name: &str) -> Result<Vec<String>> {
+    // SAFETY: as the caller says.
+    let list = unsafe { items(list, len, name)? };
     // SAFETY: each is a string, as the caller says.
     list.iter().map(|&item| unsafe { text(item, name) }.map(str::to_owned)).collect()
 }

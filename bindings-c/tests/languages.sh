@@ -19,9 +19,16 @@ check "the C example of README.md" readme
 
 cpp() {
     g++ -std=c++17 -g "${strict[@]}" -fsanitize=address,undefined "$root/examples/cpp/quickstart.cpp" \
-        -o "$out/example-cpp" "${flags[@]}" -lpthread && limited "$out/example-cpp" | grep -F 'stored 100, read 100'
+        -o "$out/example-cpp" "${flags[@]}" -lpthread && limited "$out/example-cpp" | tee /dev/stderr | grep -A 1 -F 'stored 100, read 100' | grep -F 'engine embedded, 1 broker'
 }
-if has g++; then check "examples/cpp" cpp; fi
+hpp() {
+    g++ -std=c++17 -g "${strict[@]}" -fsanitize=address,undefined "$here/test_hpp.cpp" -o "$out/hpp" \
+        "${flags[@]}" -lpthread && limited "$out/hpp"
+}
+if has g++; then
+    check "examples/cpp" cpp
+    check "flymq.hpp" hpp
+fi
 
 # Go keeps what it has built without regard to what pkg-config says, but not to these flags.
 go_test() {

@@ -21,7 +21,7 @@ FINE_WITH_NULL = {
     "flymq_partitions_new": None,
     "flymq_record_new": None,
 }
-CLOSABLE = ["client", "producer", "consumer", "transactional_producer", "queue", "broker"]
+CLOSABLE = ["client", "pool", "producer", "consumer", "transactional_producer", "queue", "broker"]
 # Closing twice is harmless, and these do not need their handle to be open.
 FINE_WHEN_CLOSED = {*(f"flymq_{kind}_close" for kind in CLOSABLE), "flymq_broker_address"}
 
@@ -128,6 +128,9 @@ int main(void) {{
     OK(flymq_queue_new(&closed_queue, &error));
     flymq_client *closed_client;
     OK(flymq_client_connect(flymq_broker_address(w.broker), NULL, &closed_client, &error));
+    flymq_pool *closed_pool;
+    OK(flymq_pool_new(flymq_broker_address(w.broker), NULL, 1, &closed_pool, &error));
+    OK(flymq_pool_close(closed_pool, DEADLINE_MS, &error));
     flymq_producer *closed_producer;
     OK(flymq_producer_new(closed_client, NULL, NULL, &closed_producer, &error));
     flymq_consumer *closed_consumer = consumer((World){{w.broker, closed_client}}, NULL, NULL);
@@ -150,6 +153,7 @@ print("""
     flymq_consumer_free(closed_consumer);
     flymq_transactional_producer_free(closed_transactional_producer);
     flymq_client_free(closed_client);
+    flymq_pool_free(closed_pool);
     flymq_queue_free(closed_queue);
     end(w);
     return 0;

@@ -122,9 +122,11 @@ sanitized() { # NAME ARGUMENTS…
     compile "$name" "$out/$name" -fsanitize=address,undefined -fno-sanitize-recover=all &&
         limited "$out/$name" "$@"
 }
-for name in client producer consumer transactions process threads misuse; do
+for name in client pool producer consumer transactions process threads misuse; do
     check "$name" sanitized "$name"
 done
+python3 "$here/snippets.py" "$root/docs/c.md" >"$out/test_snippets.c"
+check "the snippets of docs/c.md" sanitized snippets
 check "partitioner" sanitized partitioner "$out/vectors.txt"
 check "conformance scenarios" sanitized scenarios "$out/scenarios.txt"
 check "failover scenarios" sanitized failover "$out/failover.txt"
@@ -170,7 +172,7 @@ raced() { # NAME
     compile "$1" "$out/$1-raced" -fsanitize=thread &&
         TSAN_OPTIONS=ignore_noninstrumented_modules=1 limited "$out/$1-raced"
 }
-for name in producer threads; do check "$name under ThreadSanitizer" raced "$name"; done
+for name in pool producer threads; do check "$name under ThreadSanitizer" raced "$name"; done
 
 # The same without sanitizers under valgrind, which also sees what the library itself does.
 

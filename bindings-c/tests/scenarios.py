@@ -9,6 +9,7 @@ step. Lists have commas between their items; what nests is flattened: "topic:par
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,11 @@ def line(fields: dict[str, Any]) -> str:
     return "\t".join(f"{k}={v}" for key, value in fields.items() for k, v in flat(key, value))
 
 
+engine = "kafka" if "FLYMQ_TEST_KAFKA" in os.environ else "embedded"
 for path in map(Path, sys.argv[1:]):
     for scenario in json.loads(path.read_text()):
+        if scenario.get("engine", engine) != engine:
+            continue
         print(line({"scenario": scenario["name"]}))
         for topic, partitions in scenario.get("topics", {}).items():
             print(line({"do": "create_topic", "topic": topic, "partitions": partitions}))

@@ -231,6 +231,19 @@ static void about_the_broker(World world) {
     OK(flymq_client_brokers(world.client, &table, &error));
     CHECK(flymq_table_rows(table) == 1 && number(table, 0, "port") > 0);
     flymq_table_free(table);
+    OK(flymq_client_cluster_status(world.client, &table, &error));
+    CHECK(flymq_table_rows(table) == 1 && number(table, 0, "healthy") == 1);
+    CHECK(strcmp(flymq_table_text(table, 0, "engine"), "embedded") == 0);
+    CHECK(strlen(flymq_table_text(table, 0, "cluster_id")) > 0);
+    CHECK(number(table, 0, "partitions") >= 3 && number(table, 0, "under_replicated") == 0);
+    CHECK(number(table, 0, "offline") == 0);
+    flymq_table_free(table);
+    OK(flymq_client_cluster_nodes(world.client, &table, &error));
+    CHECK(flymq_table_rows(table) == 0);
+    flymq_table_free(table);
+    OK(flymq_client_cluster_troubled(world.client, &table, &error));
+    CHECK(flymq_table_rows(table) == 0);
+    flymq_table_free(table);
     uint32_t partitions = 0;
     OK(flymq_client_partition_count(world.client, "whole", &partitions, &error));
     CHECK(partitions == 3);
@@ -305,12 +318,62 @@ static void closing(World world) {
     flymq_client_free(client);
 }
 
+static void many_at_once(World world) {
+    enum { COUNT = 1000 };
+    create(world, "many", 3);
+    const flymq_record *records[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        flymq_record *record;
+        OK(flymq_record_new(NULL, 0, &i, sizeof i, &record, &error));
+        if (i % 2 == 0) {
+            OK(flymq_record_set_partition(record, 2, &error));
+        }
+        records[i] = record;
+    }
+    flymq_table *table;
+    OK(flymq_client_produce_batch(world.client, "many", records, COUNT, &table, &error));
+    CHECK(flymq_table_rows(table) == COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        CHECK(i % 2 != 0 || number(table, i, "partition") == 2);
+        CHECK(number(table, i, "timestamp") > 0);
+        if (i % 100 > 1) {
+            continue;
+        }
+        /* Each row is where its record is. */
+        flymq_batch *batch;
+        OK(flymq_client_consume(world.client, "many", (uint32_t)number(table, i, "partition"),
+                                (uint64_t)number(table, i, "offset"), &batch, &error));
+        size_t len;
+        const void *value = flymq_message_value(flymq_batch_message(batch, 0), &len);
+        CHECK(len == sizeof i && memcmp(value, &i, sizeof i) == 0);
+        flymq_batch_free(batch);
+    }
+    flymq_table_free(table);
+    FAILS(FLYMQ_ERROR_UNKNOWN_TOPIC,
+          flymq_client_produce_batch(world.client, "nowhere", records, COUNT, &table, &error));
+    CHECK(table == NULL);
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
+          flymq_client_produce_batch(world.client, "many", NULL, COUNT, &table, &error));
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
+          flymq_client_produce_batch(world.client, "many", records, SIZE_MAX, &table, &error));
+    const flymq_record *hole[] = {records[0], NULL};
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
+          flymq_client_produce_batch(world.client, "many", hole, 2, &table, &error));
+    OK(flymq_client_produce_batch(world.client, "many", records, 0, &table, &error));
+    CHECK(flymq_table_rows(table) == 0);
+    flymq_table_free(table);
+    for (size_t i = 0; i < COUNT; i++) {
+        flymq_record_free((flymq_record *)records[i]);
+    }
+}
+
 int main(void) {
     version();
     configuration();
     World w = world();
     produce_and_read(w);
     whole_records(w);
+    many_at_once(w);
     strings(w);
     topics(w);
     errors(w);

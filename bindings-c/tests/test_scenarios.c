@@ -1,6 +1,6 @@
 /* The scenarios of conformance/groups and conformance/transactions, as scenarios.py writes them. */
+#include "serve.h"
 #include "steps.h"
-#include <time.h>
 
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -17,7 +17,7 @@ typedef struct {
 } Named;
 
 static Named open_ones[NAMES];
-static flymq_broker *broker;
+static Served broker;
 static flymq_client *client;
 static char folder[] = "/tmp/flymq-scenario-XXXXXX";
 
@@ -35,14 +35,6 @@ static flymq_consumer *consumer_named(const char *name) {
     flymq_consumer *found = named_one(name)->consumer;
     CHECK(found != NULL);
     return found;
-}
-
-static void start_broker(const char *port) {
-    flymq_config *options = config(FLYMQ_CONFIG_BROKER, "durability", "os");
-    OK(flymq_config_set(options, "data_dir", folder, &error));
-    OK(flymq_config_set(options, "port", port, &error));
-    OK(flymq_broker_start(options, &broker, &error));
-    flymq_config_free(options);
 }
 
 static bool in_time(time_t began) {
@@ -278,10 +270,9 @@ static int32_t step(const char *what, flymq_error **failure) {
         return flymq_client_add_partitions(client, topic, (uint32_t)field_number("partitions"), failure);
     } else if (strcmp(what, "restart_broker") == 0) {
         char port[16];
-        snprintf(port, sizeof port, "%s", strchr(flymq_broker_address(broker), ':') + 1);
-        OK(flymq_broker_close(broker, DEADLINE_MS, &error));
-        flymq_broker_free(broker);
-        start_broker(port);
+        port_of(&broker, port);
+        stop_serving(&broker);
+        broker = serve(folder, port);
     } else if (strcmp(what, "produce") == 0) {
         const char *values[ITEMS];
         size_t count = split(field("values"), values);
@@ -352,8 +343,9 @@ static int32_t step(const char *what, flymq_error **failure) {
 static void begin_scenario(void) {
     snprintf(folder, sizeof folder, "/tmp/flymq-scenario-XXXXXX");
     CHECK(mkdtemp(folder) != NULL);
-    start_broker("0");
-    OK(flymq_client_connect(flymq_broker_address(broker), NULL, &client, &error));
+    empty_cluster();
+    broker = serve(folder, "0");
+    OK(flymq_client_connect(broker.address, NULL, &client, &error));
 }
 
 static void end_scenario(void) {
@@ -364,8 +356,7 @@ static void end_scenario(void) {
     }
     memset(open_ones, 0, sizeof open_ones);
     flymq_client_free(client);
-    OK(flymq_broker_close(broker, DEADLINE_MS, &error));
-    flymq_broker_free(broker);
+    stop_serving(&broker);
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
     CHECK(system(command) == 0);

@@ -1,6 +1,7 @@
 /* TLS, users and rules, client certificates, encryption, all by options. Its argument is a folder with
  * what certs.sh makes. */
 #include "check.h"
+#include <pthread.h>
 
 static const char *folder;
 
@@ -197,11 +198,140 @@ static void keys_rotate(void) {
     end(plain);
 }
 
+/* A source of keys of the program's own. */
+typedef struct {
+    pthread_mutex_t lock;
+    const char *current; /* the id of the key to encrypt with; NULL for one that follows from the key */
+    int32_t fails;       /* with which code, or 0 */
+    size_t asked, dropped;
+    flymq_client *client; /* to be called from within */
+} Vault;
+
+static int32_t give(void *context, const char *wanted, char *id, uint8_t *key) {
+    Vault *vault = context;
+    pthread_mutex_lock(&vault->lock);
+    vault->asked++;
+    const char *current = vault->current;
+    int32_t code = vault->fails;
+    flymq_client *client = vault->client;
+    pthread_mutex_unlock(&vault->lock);
+    if (client != NULL) {
+        FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_client_ping(client, NULL, &error));
+    }
+    if (code == FLYMQ_OK && wanted != NULL && strcmp(wanted, "gone") == 0) {
+        code = FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY;
+    }
+    if (code != FLYMQ_OK) {
+        return code;
+    }
+    if (wanted == NULL && current != NULL) {
+        strncpy(id, current, FLYMQ_KEY_ID_SIZE); /* also one that is too long */
+    }
+    memset(key, wanted != NULL ? wanted[0] : current != NULL ? current[0] : 'x', FLYMQ_KEY_BYTES);
+    return FLYMQ_OK;
+}
+
+static void forget(void *context) {
+    Vault *vault = context;
+    pthread_mutex_lock(&vault->lock);
+    vault->dropped++;
+    pthread_mutex_unlock(&vault->lock);
+}
+
+static void turn(Vault *vault, const char *current, int32_t fails, flymq_client *client) {
+    pthread_mutex_lock(&vault->lock);
+    vault->current = current;
+    vault->fails = fails;
+    vault->client = client;
+    pthread_mutex_unlock(&vault->lock);
+}
+
+static void keys_of_the_program(void) {
+    World plain = world();
+    create(plain, "vault", 1);
+    Vault vault = {.lock = PTHREAD_MUTEX_INITIALIZER, .current = "a"};
+    flymq_config *options = config(FLYMQ_CONFIG_PRODUCER, NULL, NULL);
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
+          flymq_config_set_key_source(options, give, &vault, forget, &error));
+    flymq_config_free(options);
+    options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
+          flymq_config_set_key_source(options, NULL, &vault, forget, &error));
+    CHECK(vault.dropped == 0);
+    OK(flymq_config_set_key_source(options, give, &vault, forget, &error));
+    OK(flymq_config_set_key_source(options, give, &vault, forget, &error));
+    CHECK(vault.dropped == 1); /* the first, which was replaced */
+    flymq_client *writer, *reader;
+    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &writer, &error));
+    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &reader, &error));
+    flymq_config_free(options);
+
+    OK(flymq_client_produce(writer, "vault", NULL, 0, "0", 1, NULL, NULL, &error));
+    turn(&vault, "b", 0, writer); /* another key, and calls back from within */
+    OK(flymq_client_produce(writer, "vault", NULL, 0, "1", 1, NULL, NULL, &error));
+    turn(&vault, "gone", 0, NULL);
+    OK(flymq_client_produce(writer, "vault", NULL, 0, "2", 1, NULL, NULL, &error));
+    turn(&vault, NULL, 0, NULL);
+    OK(flymq_client_produce(writer, "vault", NULL, 0, "3", 1, NULL, NULL, &error));
+    flymq_batch *batch;
+    FAILS(FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY,
+          flymq_client_consume(plain.client, "vault", 0, 0, &batch, &error));
+    turn(&vault, "a", 0, reader);
+    for (uint64_t offset = 0; offset < 2; offset++) {
+        OK(flymq_client_consume(reader, "vault", 0, offset, &batch, &error));
+        CHECK(has_value(flymq_batch_message(batch, 0), offset == 0 ? "0" : "1"));
+        flymq_batch_free(batch);
+    }
+    FAILS(FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY,
+          flymq_client_consume(reader, "vault", 0, 2, &batch, &error));
+    /* It is asked for the id that the key was named by, for which it has another key. */
+    FAILS(FLYMQ_ERROR_DECRYPTION_FAILED, flymq_client_consume(reader, "vault", 0, 3, &batch, &error));
+    /* Opened on the threads of a consumer, which remembers what it was given. */
+    turn(&vault, "a", 0, reader);
+    flymq_consumer *consuming = consumer((World){plain.broker, reader}, NULL, NULL);
+    flymq_partitions *places;
+    OK(flymq_partitions_new(&places, &error));
+    OK(flymq_partitions_add(places, "vault", 0, FLYMQ_START_EARLIEST, 0, &error));
+    OK(flymq_consumer_assign(consuming, places, &error));
+    flymq_partitions_free(places);
+    OK(flymq_consumer_poll(consuming, 2, DEADLINE_MS, &batch, &error));
+    CHECK(has_value(flymq_batch_message(batch, 0), "0"));
+    flymq_batch_free(batch);
+    close_consumer(consuming);
+
+    /* A failure is the call's. */
+    turn(&vault, "a", FLYMQ_ERROR_TIMEOUT, NULL);
+    FAILS(FLYMQ_ERROR_TIMEOUT,
+          flymq_client_produce(writer, "vault", NULL, 0, "x", 1, NULL, NULL, &error));
+    turn(&vault, "a", FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY, NULL);
+    FAILS(FLYMQ_ERROR_UNKNOWN_ENCRYPTION_KEY,
+          flymq_client_produce(writer, "vault", NULL, 0, "x", 1, NULL, NULL, &error));
+    turn(&vault, "a", -1, NULL);
+    FAILS(FLYMQ_ERROR_INTERNAL,
+          flymq_client_produce(writer, "vault", NULL, 0, "x", 1, NULL, NULL, &error));
+    char endless[100];
+    memset(endless, 'k', sizeof endless);
+    endless[99] = 0;
+    turn(&vault, endless, 0, NULL);
+    OK(flymq_client_produce(writer, "vault", NULL, 0, "x", 1, NULL, NULL, &error)); /* cut off */
+    turn(&vault, "no id", 0, NULL);
+    FAILS(FLYMQ_ERROR_INVALID_ARGUMENT,
+          flymq_client_produce(writer, "vault", NULL, 0, "x", 1, NULL, NULL, &error));
+    CHECK(vault.asked > 0 && vault.dropped == 1);
+    OK(flymq_client_close(writer, DEADLINE_MS, &error));
+    OK(flymq_client_close(reader, DEADLINE_MS, &error));
+    flymq_client_free(writer);
+    flymq_client_free(reader);
+    CHECK(vault.dropped == 2);
+    end(plain);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 2);
     folder = argv[1];
     secured_and_logged_in();
     encrypted();
     keys_rotate();
+    keys_of_the_program();
     return 0;
 }

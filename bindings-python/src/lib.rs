@@ -10,6 +10,7 @@
 //! | [`messages`] | `Message`, `RecordMetadata` |
 //! | [`serdes`] | serializers and deserializers of Python, applied |
 //! | [`topics`] | `TopicDescription`, `PartitionDescription` |
+//! | [`cluster`] | the named tuples of `flymq.cluster` |
 //! | [`groups`] | the named tuples of `flymq.groups` |
 //! | [`encryption`] | `Keyring`, and the keys of a client |
 //! | [`tls`] | arguments about TLS |
@@ -39,6 +40,7 @@ mod asyncio;
 mod at_exit;
 mod cli;
 mod client;
+mod cluster;
 mod consumer;
 mod context;
 mod convert;

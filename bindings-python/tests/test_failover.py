@@ -12,8 +12,9 @@ from typing import Any
 
 import flymq
 import pytest
-from flymq import EmbeddedBroker, FlyMQClient
+from flymq import FlyMQClient
 from helpers import DEADLINE
+from serving import CLUSTER, Broker, empty_cluster, start
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
 SCENARIOS = [
@@ -31,10 +32,12 @@ def vacant() -> int:
 
 class Failover:
     def __init__(self, folder: Path) -> None:
+        empty_cluster()
         self._folder = folder
         self._ports = {"a": vacant(), "b": vacant()}
-        self._brokers: dict[str, EmbeddedBroker] = {}
+        self._brokers: dict[str, Broker] = {}
         self._client: FlyMQClient | None = None
+        self._produced: list[str] = []
 
     @property
     def client(self) -> FlyMQClient:
@@ -51,9 +54,7 @@ class Failover:
             broker.close()
 
     def start(self, broker: str) -> None:
-        started = EmbeddedBroker(
-            data_dir=self._folder / broker, port=self._ports[broker], durability="os"
-        )
+        started = start(self._folder / broker, self._ports[broker])
         self._brokers[broker] = started
         with FlyMQClient(started.address) as client:
             client.create_topic("t", if_not_exists=True)
@@ -70,8 +71,11 @@ class Failover:
 
     def produce(self, value: str) -> None:
         self.client.produce("t", value)
+        self._produced.append(value)
 
     def stored(self, broker: str, values: list[str]) -> None:
+        # Gateways share their records.
+        values = self._produced if CLUSTER else values
         with FlyMQClient(self.address(broker)) as client:
             assert [message.value for message in client.fetch("t", 0)] == [
                 value.encode() for value in values

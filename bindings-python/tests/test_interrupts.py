@@ -55,6 +55,7 @@ def fill(send):
 calls = {
     "FlyMQClient.__new__": lambda: flymq.FlyMQClient(silent, **patient),
     "FlyMQClient.whoami": client.whoami,
+    "FlyMQClient.cluster_status": client.cluster_status,
     "FlyMQClient.produce": lambda: client.produce(topic, b"x"),
     "FlyMQClient.produce_record": lambda: client.produce_record(topic, b"x"),
     "FlyMQClient.produce_batch": lambda: client.produce_batch(topic, [(None, b"x")]),

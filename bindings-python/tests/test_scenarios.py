@@ -12,14 +12,15 @@ from typing import Any
 
 import flymq
 import pytest
-from flymq import EmbeddedBroker
 from helpers import DEADLINE
+from serving import ENGINE, empty_cluster, start
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
 SCENARIOS = [
     pytest.param(scenario, id=f"{kind}: {scenario['name']}")
     for kind in ("groups", "transactions")
     for scenario in json.loads((CONFORMANCE / kind / "scenarios.json").read_text())
+    if scenario.get("engine", ENGINE) == ENGINE
 ]
 
 
@@ -70,7 +71,8 @@ class World:
         self._api = api
         self._wait = api.wait
         self._folder = folder
-        self._broker = EmbeddedBroker(folder, durability="os")
+        empty_cluster()
+        self._broker = start(folder)
         self._client = api.opened(api.Client(self._broker.address))
         self._consumers: dict[str, Any] = {}
         self._producers: dict[str, Any] = {}
@@ -123,7 +125,7 @@ class World:
     def restart_broker(self) -> None:
         port = self._broker.port
         self._broker.close()
-        self._broker = EmbeddedBroker(self._folder, port=port, durability="os")
+        self._broker = start(self._folder, port)
 
     def produce(self, topic: str, values: list[str], partition: int = 0) -> None:
         records = [(None, value) for value in values]

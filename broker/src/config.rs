@@ -49,6 +49,9 @@ pub struct Config {
     pub console: bool,
     /// Host name that METADATA gives to clients; the listening address unless set.
     pub advertised_host: Option<String>,
+    /// Port that METADATA gives to clients, where it is another one outside of a container or behind a
+    /// load balancer; the listening port unless set.
+    pub advertised_port: Option<u16>,
     /// Takes connections within TLS only. Default none: connections are plain.
     pub tls: Option<TlsConfig>,
     /// When a produce is acknowledged. Default [`Durability::Fsync`].
@@ -98,6 +101,7 @@ impl Default for Config {
             otlp: None,
             console: false,
             advertised_host: None,
+            advertised_port: None,
             tls: None,
             durability: Durability::default(),
             max_connections: 10_000,

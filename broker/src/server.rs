@@ -63,6 +63,11 @@ impl Shared {
         }
     }
 
+    /// The port that clients are told to connect to.
+    pub fn advertised_port(&self) -> u16 {
+        self.config.advertised_port.unwrap_or(self.local_addr.port())
+    }
+
     /// The brokers that clients may use, this one at least.
     pub fn brokers(&self) -> Vec<BrokerInfo> {
         let known = self.engine.brokers();
@@ -71,7 +76,7 @@ impl Shared {
 
     /// This broker as clients are told of it.
     fn broker(&self) -> BrokerInfo {
-        BrokerInfo { id: 0, host: self.advertised_host(), port: self.local_addr.port() }
+        BrokerInfo { id: 0, host: self.advertised_host(), port: self.advertised_port() }
     }
 }
 
@@ -79,18 +84,17 @@ impl Shared {
 /// a crash would: nothing acknowledged is lost.
 pub struct Broker {
     shared: Arc<Shared>,
-    engines: Engines,
+    engine: EngineKind,
     accepting: JoinHandle<()>,
     sessions: Arc<Semaphore>,
     http: Option<HttpListener>,
 }
 
 /// The engine by its type, for those who want more of it than any engine offers.
-#[derive(Default)]
-struct Engines {
-    embedded: Option<Arc<EmbeddedEngine>>,
+enum EngineKind {
+    Embedded(Arc<EmbeddedEngine>),
     #[cfg(feature = "kafka")]
-    kafka: Option<Arc<KafkaEngine>>,
+    Kafka(Arc<KafkaEngine>),
 }
 
 impl Broker {
@@ -141,8 +145,8 @@ impl Broker {
         };
         #[cfg(feature = "otlp")]
         let otlp = config.otlp.as_ref().map(Otlp::open).transpose()?;
-        let (engine, engines) = open_engine(&config, budget.clone(), &metrics).await?;
-        let access = open_access(&config, &engines).await?;
+        let (engine, kind) = open_engine(&config, budget.clone(), &metrics).await?;
+        let access = open_access(&config, &kind).await?;
         if let Some(warning) = exposure(local_addr, tls.is_some(), access.is_some()) {
             tracing::warn!(address = %local_addr, "{warning}");
         }
@@ -180,7 +184,7 @@ impl Broker {
         if let Some(http) = &http {
             http.started(shared.clone());
         }
-        Ok(Self { shared, engines, accepting, sessions, http })
+        Ok(Self { shared, engine: kind, accepting, sessions, http })
     }
 
     /// The address that clients connect to, with the port that was taken.
@@ -207,13 +211,20 @@ impl Broker {
 
     /// The storage engine if it is the one on this machine.
     pub fn embedded(&self) -> Option<&EmbeddedEngine> {
-        self.engines.embedded.as_deref()
+        match &self.engine {
+            EngineKind::Embedded(engine) => Some(engine),
+            #[cfg(feature = "kafka")]
+            EngineKind::Kafka(_) => None,
+        }
     }
 
     /// The storage engine if it is a Kafka cluster's.
     #[cfg(feature = "kafka")]
     pub fn kafka(&self) -> Option<&KafkaEngine> {
-        self.engines.kafka.as_deref()
+        match &self.engine {
+            EngineKind::Embedded(_) => None,
+            EngineKind::Kafka(engine) => Some(engine),
+        }
     }
 
     /// Stops accepting, lets requests under way finish within `shutdown_timeout`, and brings
@@ -250,19 +261,19 @@ async fn open_engine(
     config: &Config,
     budget: Budget,
     metrics: &Metrics,
-) -> Result<(Arc<dyn Engine>, Engines)> {
+) -> Result<(Arc<dyn Engine>, EngineKind)> {
     match &config.engine {
         EngineConfig::Embedded => {
             let (config, counters) = (config.clone(), metrics.engine.clone());
             let open = move || EmbeddedEngine::open(&config, budget, counters);
             let embedded = blocking(open).await?;
             let embedded = Arc::new(embedded);
-            Ok((embedded.clone(), Engines { embedded: Some(embedded), ..Engines::default() }))
+            Ok((embedded.clone(), EngineKind::Embedded(embedded)))
         }
         #[cfg(feature = "kafka")]
         EngineConfig::Kafka(kafka) => {
             let kafka = Arc::new(KafkaEngine::open(config, (**kafka).clone(), budget).await?);
-            Ok((kafka.clone(), Engines { kafka: Some(kafka), ..Engines::default() }))
+            Ok((kafka.clone(), EngineKind::Kafka(kafka)))
         }
     }
 }
@@ -276,15 +287,15 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|e| ProtocolError::new(ErrorCode::Internal, e.to_string()))?
 }
 
-async fn open_access(config: &Config, engines: &Engines) -> Result<Option<Arc<Access>>> {
+async fn open_access(config: &Config, engine: &EngineKind) -> Result<Option<Arc<Access>>> {
     let Some(auth) = config.auth.clone() else {
-        if engines.embedded.is_some() && Access::exists(&config.data_dir) {
+        if matches!(engine, EngineKind::Embedded(_)) && Access::exists(&config.data_dir) {
             tracing::warn!("the data folder has users, but authentication is off");
         }
         return Ok(None);
     };
     #[cfg(feature = "kafka")]
-    if let Some(kafka) = &engines.kafka {
+    if let EngineKind::Kafka(kafka) = engine {
         let access = kafka.access(auth).await?;
         if !access.has_users() {
             tracing::warn!(

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `stream` | records of many keys: each acknowledged one is stored once, those of a key in order |
 //! | `bank` | transfers between topics by transactions: seen whole or not at all |
+//! | `rolling` | brokers are restarted one after the other: no error reaches an application |
 //! | `pipeline` | consume, transform, produce, with the offsets in the transaction: once each |
 //! | `site` | the brokers, what is behind them, and what goes wrong with them |
 //! | `process`, `language` | what is killed; clients in Rust, Python and Java |
@@ -18,6 +19,7 @@ mod bank;
 mod language;
 mod pipeline;
 mod process;
+mod rolling;
 mod site;
 mod stream;
 mod tally;
@@ -40,6 +42,8 @@ enum Command {
     Bank(Options),
     /// Consume, transform, produce, exactly once
     Pipeline(Options),
+    /// Brokers restarted one after the other, without an error
+    Rolling(Options),
     /// One after the other
     All(Options),
     #[command(flatten)]
@@ -72,6 +76,9 @@ struct Options {
     /// How many faults the pipeline meets with
     #[arg(long, default_value_t = 50)]
     pipeline_faults: u64,
+    /// How many times every broker is restarted
+    #[arg(long, default_value_t = 5)]
+    rolling_rounds: u64,
     /// How many records go through the pipeline
     #[arg(long, default_value_t = 100_000)]
     records: u64,
@@ -111,10 +118,12 @@ async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Stream(options) => tally.add(stream::run(&options).await?),
         Command::Bank(options) => tally.add(bank::run(&options).await?),
         Command::Pipeline(options) => tally.add(pipeline::run(&options).await?),
+        Command::Rolling(options) => tally.add(rolling::run(&options).await?),
         Command::All(options) => {
             tally.add(stream::run(&options).await?);
             tally.add(bank::run(&options).await?);
             tally.add(pipeline::run(&options).await?);
+            tally.add(rolling::run(&options).await?);
         }
         Command::Child(child) => {
             match child {

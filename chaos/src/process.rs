@@ -59,6 +59,16 @@ impl Process {
         self.child.kill().await.context("cannot kill a process")
     }
 
+    /// Ends it as an operator would (SIGTERM), and waits until it is gone.
+    pub async fn terminate(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)?;
+        let status = self.child.wait().await?;
+        if !status.success() {
+            bail!("a process that was asked to end did so with {status}");
+        }
+        Ok(())
+    }
+
     /// Lets it do nothing until [`resume`](Self::resume), while its connections stay open.
     pub fn pause(&self) -> anyhow::Result<()> {
         self.signal(Signal::STOP)

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Tally {
     /// Processes killed and started again.
     pub kills: u64,
+    /// Brokers ended in good order and started again.
+    pub restarts: u64,
+    /// Errors that reached an application though nothing had failed.
+    pub errors: u64,
     /// Processes that did nothing for a while.
     pub pauses: u64,
     /// Connections that were cut.
@@ -32,6 +36,8 @@ impl Tally {
     /// Takes in the counts of another run.
     pub fn add(&mut self, other: Tally) {
         self.kills += other.kills;
+        self.restarts += other.restarts;
+        self.errors += other.errors;
         self.pauses += other.pauses;
         self.cuts += other.cuts;
         self.slow_spells += other.slow_spells;
@@ -43,9 +49,9 @@ impl Tally {
         self.longest_pause = self.longest_pause.max(other.longest_pause);
     }
 
-    /// Whether every record was accounted for.
+    /// Whether every record was accounted for, and no error reached an application that should not.
     pub fn is_clean(&self) -> bool {
-        self.lost + self.doubled + self.reordered + self.torn == 0
+        self.errors + self.lost + self.doubled + self.reordered + self.torn == 0
     }
 
     /// Notes how long work took to go on.
@@ -56,13 +62,13 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, pauses, cuts, slow_spells, records, .. } = self;
+        let Self { kills, restarts, errors, pauses, cuts, slow_spells, records, .. } = self;
         let Self { lost, doubled, reordered, torn, longest_pause, .. } = self;
         write!(
             f,
-            "{kills} kills, {pauses} pauses, {cuts} connections cut, {slow_spells} slow spells, \
-             work went on within {:.1} s, {records} records: \
-             {lost} lost, {doubled} doubled, {reordered} reordered, {torn} torn",
+            "{kills} kills, {restarts} restarts with {errors} errors, {pauses} pauses, \
+             {cuts} connections cut, {slow_spells} slow spells, work went on within {:.1} s, \
+             {records} records: {lost} lost, {doubled} doubled, {reordered} reordered, {torn} torn",
             longest_pause.as_secs_f64(),
         )
     }

@@ -29,3 +29,9 @@ fn what_goes_in_comes_out_once() {
     let tally = run(&["pipeline", "--pipeline-faults", "10", "--records", "10000"]);
     assert!(tally.contains(" 10000 records: ") && tally.ends_with(CLEAN), "{tally}");
 }
+
+#[test]
+fn a_restart_in_good_order_is_no_error() {
+    let tally = run(&["rolling", "--rolling-rounds", "2"]);
+    assert!(tally.contains(" 2 restarts with 0 errors,") && tally.ends_with(CLEAN), "{tally}");
+}

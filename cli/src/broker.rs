@@ -31,6 +31,7 @@ pub fn run(options: BrokerOptions, server: &ServerOptions) -> anyhow::Result<()>
         http_listen: options.http_listen,
         console: options.console,
         advertised_host: options.advertised_host,
+        advertised_port: options.advertised_port,
         durability: match options.durability {
             DurabilityArg::Fsync => Durability::Fsync,
             DurabilityArg::Os => Durability::Os,

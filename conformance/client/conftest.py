@@ -4,11 +4,10 @@ import broker
 import flymq_raw as raw
 import pytest
 
-#: What a gateway cannot promise: Kafka takes the first batch of a producer that it does not know, and
+#: What a gateway cannot promise: Kafka takes the first batch of a producer whatever its sequence, and
 #: knows of a transaction from its first batch on only; and it takes commits of a member's last generation
 #: for partitions that stay with it.
 EMBEDDED_ONLY = (
-    "producer_id_that_was_never_handed_out",
     "test_the_first_batch_has_sequence_0",
     "test_a_stale_commit_changes_nothing",
     "test_an_open_transaction_is_not_begun_again",

@@ -6,6 +6,7 @@ FLYMQ_TEST_KAFKA names the cluster; without it there is nothing to test.
 import os
 import pathlib
 import sys
+import time
 import uuid
 
 import pytest
@@ -16,6 +17,7 @@ import broker  # noqa: E402
 import flymq_raw as raw  # noqa: E402
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
+AdminClient = pytest.importorskip("confluent_kafka.admin").AdminClient
 CLUSTER = os.environ.get("FLYMQ_TEST_KAFKA", "")
 pytestmark = pytest.mark.skipif(not CLUSTER, reason="FLYMQ_TEST_KAFKA names no cluster")
 
@@ -135,3 +137,15 @@ def test_transactions_of_kafkas_client_are_respected(connection, topic):
     assert [record["value"] for record in everything] == [b"gone", b"there"]
     # Two markers took offsets, too.
     assert following == 4
+
+
+def test_a_gateway_that_comes_late_learns_of_the_others(address, tmp_path):
+    """Kafka deletes what gateways have said long ago."""
+    words = confluent_kafka.TopicPartition("__flymq_gateways", 0, confluent_kafka.OFFSET_END)
+    admin = AdminClient({"bootstrap.servers": CLUSTER})
+    assert admin.delete_records([words])[words].result(30).low_watermark > 0
+    with broker.running(tmp_path) as late, raw.Connection(*late) as connection:
+        expected, found, end = {address[1], late[1]}, set(), time.monotonic() + 30
+        while not expected <= found:
+            assert time.monotonic() < end, found
+            found = {b["port"] for b in connection.call("METADATA", topics=[])["brokers"]}

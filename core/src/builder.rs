@@ -10,6 +10,7 @@ use crate::config::{Config, Mechanism, OPTIONS};
 use crate::encryption::{Encryption, EncryptionKey, Keyring};
 use crate::error::Result;
 use crate::options::{self, OptionInfo};
+use crate::pool::ClientPool;
 use crate::tls::{Pem, TlsVersion};
 
 /// Options of a client. Made by [`Client::builder`].
@@ -220,5 +221,15 @@ impl ClientBuilder {
     /// UNSUPPORTED_MECHANISM.
     pub async fn connect(self) -> Result<Client> {
         Client::with_config(self.config?).await
+    }
+
+    /// A pool of up to `size` clients with these options (see [`ClientPool`]).
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT for a size that is not 1 to 10,000, and for addresses or options that are not
+    /// valid.
+    pub fn pool(self, size: usize) -> Result<ClientPool> {
+        ClientPool::new(self.config?, size)
     }
 }

@@ -20,9 +20,9 @@ const MAX_SIZE: usize = 10_000;
 ///
 /// ```no_run
 /// # async fn example() -> flymq_core::Result<()> {
-/// use flymq_core::{ClientPool, Config, Record};
+/// use flymq_core::{Client, Record};
 ///
-/// let pool = ClientPool::new(Config::parse("localhost:9092")?, 10)?;
+/// let pool = Client::builder("localhost:9092").client_id("billing").pool(10)?;
 /// let client = pool.get().await?;
 /// client.produce("orders", Record::new("42")).await?;
 /// # Ok(())

@@ -358,6 +358,28 @@ async fn what_was_posted_is_reported_once_whether_stored_or_given_up() {
     assert_eq!(closed.unwrap_err().code(), Some(ErrorCode::Closed));
 }
 
+#[tokio::test]
+async fn listeners_that_share_a_batch_are_each_told_of_their_own() {
+    let (_dir, broker, _) = broker().await;
+    let client = Client::connect(&broker.local_addr().to_string()).await.unwrap();
+    client.create_topic(NewTopic::new("t")).await.unwrap();
+    // Nothing is sent before all is there, so that it is one batch.
+    let producer = client.producer().linger(Duration::from_secs(3600)).build().unwrap();
+    producer.prepare("t").await.unwrap();
+    let told: [_; 2] = std::array::from_fn(|_| Arc::new(Told::default()));
+    for tag in 0..6 {
+        let listener: Arc<dyn DeliveryListener> = told[usize::from(tag / 2 == 1)].clone();
+        producer.post_now("t", Record::new("x"), &listener, tag).unwrap().unwrap();
+    }
+    producer.flush().await;
+    let tags = |told: &Told| told.0.lock().unwrap().iter().map(|(tag, _)| *tag).collect::<Vec<_>>();
+    assert_eq!(tags(&told[0]), [0, 1, 4, 5]);
+    assert_eq!(tags(&told[1]), [2, 3]);
+    for told in &told {
+        assert!(told.0.lock().unwrap().iter().all(|(tag, offset)| *offset == Some(*tag)));
+    }
+}
+
 #[test]
 fn a_runtime_that_ends_leaves_no_delivery_waiting() {
     let runtime = blocking::Runtime::new(2).unwrap();

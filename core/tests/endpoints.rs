@@ -44,6 +44,22 @@ async fn advertising(
     Broker::start(config).await.unwrap()
 }
 
+#[tokio::test]
+async fn a_broker_is_listed_with_the_port_that_it_has_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = flymq_broker::Config {
+        data_dir: dir.path().into(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertised_host: Some("mq.example".to_owned()),
+        advertised_port: Some(7),
+        ..Default::default()
+    };
+    let broker = Broker::start(config).await.unwrap();
+    let client = Client::with_config(several(&[broker.local_addr()])).await.unwrap();
+    let brokers = client.brokers().await.unwrap();
+    assert_eq!((brokers[0].host.as_str(), brokers[0].port), ("mq.example", 7));
+}
+
 fn at(last: u8, broker: &Broker) -> SocketAddr {
     ([127, 0, 0, last], broker.local_addr().port()).into()
 }
@@ -166,6 +182,7 @@ struct Scenario {
     addresses: [SocketAddr; 2],
     brokers: [Option<Broker>; 2],
     client: Option<Client>,
+    produced: Vec<serde_json::Value>,
 }
 
 impl Scenario {
@@ -175,6 +192,7 @@ impl Scenario {
             addresses: [vacant().await, vacant().await],
             brokers: [None, None],
             client: None,
+            produced: Vec::new(),
         }
     }
 
@@ -184,7 +202,9 @@ impl Scenario {
         let address = self.addresses[broker];
         match step["do"].as_str().unwrap() {
             "start" => {
-                let dir = self.folder.path().join(broker.to_string());
+                // Gateways share their records.
+                let shared = cluster().is_some();
+                let dir = self.folder.path().join(if shared { 0 } else { broker }.to_string());
                 self.brokers[broker] = Some(broker_in(&dir, address).await);
                 let topic = NewTopic::new("t").if_not_exists();
                 Client::connect(&address.to_string()).await?.create_topic(topic).await?;
@@ -204,11 +224,14 @@ impl Scenario {
             "produce" => {
                 let record = Record::new(step["value"].as_str().unwrap().to_owned());
                 self.client().produce("t", record).await?;
+                self.produced.push(step["value"].clone());
             }
             "stored" => {
                 let reader = Client::connect(&address.to_string()).await?;
                 let values = contents(&reader, "t", Isolation::ReadCommitted).await;
-                assert_eq!(step["values"], serde_json::json!(values), "{step}");
+                let produced = serde_json::json!(self.produced);
+                let expected = if cluster().is_some() { &produced } else { &step["values"] };
+                assert_eq!(expected, &serde_json::json!(values), "{step}");
             }
             "circuit" => {
                 let works = || circuit(self.client(), address) == Some(Circuit::Closed);

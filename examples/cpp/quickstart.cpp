@@ -37,6 +37,10 @@ int main() {
               << answers[0].headers()[0].second.value_or("") << "\n";
     consumer.close();
 
+    flymq::Table cluster = client.cluster_status();
+    std::cout << "engine " << cluster.text(0, "engine").value_or("") << ", "
+              << client.brokers().size() << " broker\n";
+
     try {
         client.produce("nowhere", flymq::Record("x"));
     } catch (const flymq::Error &error) {

@@ -16,6 +16,7 @@ from typing import Self
 import jars
 import ready
 from process import reserve_port, spawn
+from security import LISTENERS, Secrets
 
 #: Starts quickly and stays small: for tests.
 SMALL = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -41,15 +42,27 @@ _STOP_TIMEOUT = 60.0
 class Node:
     """A broker that is a controller too, and its folder. A stopped one may be started again."""
 
-    def __init__(self, number: int, directory: Path, jvm_options: Sequence[str]) -> None:
+    def __init__(
+        self, number: int, directory: Path, jvm_options: Sequence[str], secured: bool = False
+    ) -> None:
         self.number = number
         self.directory = directory
         self.log = directory / "log"
         self.uuid = _uuid()
         self._jvm_options = jvm_options
         # Bound and never listening, they keep the ports for the node, also while it is down.
-        self._ports = [reserve_port(), reserve_port()]
-        self.address, self.controller = (f"127.0.0.1:{p.getsockname()[1]}" for p in self._ports)
+        names = ["PLAINTEXT", "CONTROLLER", "TLS", *(LISTENERS if secured else ())]
+        if secured:
+            names.append("PROXY")
+        self._ports = [reserve_port() for _ in names]
+        #: Where its listeners are, by name.
+        self.listeners = {
+            name: f"127.0.0.1:{port.getsockname()[1]}" for name, port in zip(names, self._ports)
+        }
+        #: Where another listener is said to be that is reached through a proxy.
+        self.proxy = self.listeners.pop("PROXY", None)
+        self.tls_address = self.listeners.pop("TLS")
+        self.address, self.controller = self.listeners["PLAINTEXT"], self.listeners["CONTROLLER"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,24 +105,43 @@ class Node:
     def _config(self) -> Path:
         return self.directory / "node.properties"
 
-    def configure(self, properties: Mapping[str, object]) -> None:
-        """Writes its configuration."""
+    def configure(
+        self, properties: Mapping[str, object], tls: tuple[Path, Path] | None = None
+    ) -> None:
+        """Writes its configuration; with a certificate and its key it takes TLS at `tls_address`."""
         self.directory.mkdir(parents=True)
-        own = {
+        listeners = dict(self.listeners)
+        own: dict[str, object] = {
             "process.roles": "broker,controller",
             "node.id": self.number,
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.address},CONTROLLER://{self.controller}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.directory / "data",
+        }
+        if tls:
+            listeners["TLS"] = self.tls_address
+            store = self.directory / "server.pem"
+            store.write_text("".join(file.read_text() for file in (tls[1], tls[0])))
+            own |= {
+                "listener.name.tls.ssl.keystore.type": "PEM",
+                "listener.name.tls.ssl.keystore.location": store,
+            }
+        advertised = {**listeners, "PROXIED": self.proxy} if self.proxy else listeners
+        kinds = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", "TLS": "SSL", **LISTENERS}
+        own |= {
+            "listeners": ",".join(f"{n}://{address}" for n, address in listeners.items()),
+            "advertised.listeners": ",".join(f"{n}://{a}" for n, a in advertised.items()),
+            # The default is one only where all listeners are without TLS.
+            "listener.security.protocol.map": ",".join(f"{n}:{kinds[n]}" for n in listeners),
         }
         lines = [f"{key}={value}\n" for key, value in {**own, **properties}.items()]
         self._config.write_text("".join(lines))
 
-    def format(self, cluster_id: str, controllers: str) -> "subprocess.Popen[bytes]":
+    def format(
+        self, cluster_id: str, controllers: str, more: Sequence[str] = ()
+    ) -> "subprocess.Popen[bytes]":
         """Begins to prepare its folder, which it needs before it first starts."""
         arguments = ("-t", cluster_id, "-c", str(self._config), "--initial-controllers", controllers)
-        return self._java("kafka.tools.StorageTool", "format", *arguments)
+        return self._java("kafka.tools.StorageTool", "format", *arguments, *more)
 
     def tail(self) -> str:
         """The end of its log."""
@@ -142,7 +174,9 @@ class Cluster:
     """One or three Kafka nodes in a clean folder, ready to be used within the `with` block.
 
     `directory` keeps the data, logs and configuration, else they are in a temporary folder and go in
-    the end; `properties` are added to each node's configuration. When this process dies, so do the
+    the end; `properties` are added to each node's configuration. With `tls`, the files of a
+    certificate and its key, nodes have a `tls_address` too. `secured` adds listeners with TLS and SASL;
+    what they are secured with, and where they are, is in `secrets`. When this process dies, so do the
     nodes.
     """
 
@@ -153,14 +187,19 @@ class Cluster:
         directory: Path | None = None,
         properties: Mapping[str, object] | None = None,
         jvm_options: Sequence[str] = SMALL,
+        tls: tuple[Path, Path] | None = None,
+        secured: bool = False,
     ) -> None:
+        self._tls = tls
         self._temporary = directory is None
         self.directory = (directory or Path(tempfile.mkdtemp(prefix="kafka-"))).resolve()
         self._properties = properties or {}
         self.nodes = [
-            Node(number, self.directory / f"node-{number}", jvm_options)
+            Node(number, self.directory / f"node-{number}", jvm_options, secured)
             for number in range(1, nodes + 1)
         ]
+        self._secured = secured
+        self.secrets: Secrets | None = None
 
     @property
     def bootstrap_servers(self) -> str:
@@ -171,15 +210,24 @@ class Cluster:
         """Formats and starts all nodes, and waits until they are ready."""
         cluster_id = _uuid()
         controllers = ",".join(f"{n.number}@{n.controller}:{n.uuid}" for n in self.nodes)
+        shared, more = self._shared(), []
+        if self._secured:
+            self.secrets = Secrets(self.directory / "secrets")
+            first = self.nodes[0]
+            self.secrets.write_addresses({**first.listeners, "PROXY": str(first.proxy)})
+            shared, more = shared | self.secrets.properties(), self.secrets.format_arguments()
         for node in self.nodes:
-            node.configure({**self._shared(), **self._properties})
-        formats = [(node, node.format(cluster_id, controllers)) for node in self.nodes]
+            node.configure({**shared, **self._properties}, self._tls)
+        formats = [(node, node.format(cluster_id, controllers, more)) for node in self.nodes]
         for node, process in formats:
             if process.wait() != 0:
                 raise RuntimeError(f"cannot format Kafka node {node.number}:\n{node.tail()}")
+        began = time.monotonic()
         for node in self.nodes:
             node.start()
         self.wait_until_ready()
+        #: Seconds from the nodes' start until they were ready.
+        self.started_in = time.monotonic() - began
 
     def wait_until_ready(self, timeout: float = _READY_TIMEOUT) -> None:
         """Waits until the nodes that were started know each other and can be used; see `ready.check`.

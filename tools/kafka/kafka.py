@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--standard-jvm", action="store_true", help="heap and collector as Kafka's own script sets"
     )
+    run.add_argument(
+        "--secured", action="store_true", help="more listeners: with TLS, and with TLS and SASL"
+    )
     run.add_argument("program", nargs="*", metavar="-- COMMAND", help="what to run meanwhile")
     return parser
 
@@ -54,6 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         directory=options.directory,
         properties=properties,
         jvm_options=jvm_options,
+        secured=options.secured,
     ) as cluster:
         try:
             if options.program:
@@ -66,6 +70,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _while_running(program: list[str], cluster: Cluster, parent: int) -> int:
     env = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers}
+    if cluster.secrets:
+        env["KAFKA_SECRETS"] = str(cluster.secrets.folder)
     process = spawn(program, env=env, new_session=False)
     try:
         while os.getppid() == parent:
@@ -81,6 +87,8 @@ def _while_running(program: list[str], cluster: Cluster, parent: int) -> int:
 
 def _until_ended(cluster: Cluster, parent: int) -> None:
     """Obeys lines such as `kill 2` from standard input until this process or its parent ends."""
+    if cluster.secrets:
+        print(f"secrets in {cluster.secrets.folder}")
     print(f"listening on {cluster.bootstrap_servers}", flush=True)
     inputs = [sys.stdin.fileno()]
     pending = b""

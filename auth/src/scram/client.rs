@@ -5,8 +5,8 @@ use subtle::ConstantTimeEq;
 
 use super::message::{Attributes, escape, nonce, text};
 use super::{BASE64, ChannelBinding, decode, nonce_of_connection, xor};
-use crate::password::{KEY_LEN, Keys, hmac, sha256};
-use crate::{AuthError, MAX_ITERATIONS, MIN_ITERATIONS};
+use crate::password::Keys;
+use crate::{AuthError, Hash, MAX_ITERATIONS, MIN_ITERATIONS};
 
 /// An exchange that is about to begin.
 pub struct Client {
@@ -27,7 +27,7 @@ pub struct Reply {
 }
 
 /// What the server's last message has to say.
-pub struct Expected([u8; KEY_LEN]);
+pub struct Expected(Vec<u8>);
 
 impl Client {
     /// Begins an exchange for a user, bound to the channel if a binding is given.
@@ -106,11 +106,13 @@ impl Reply {
     }
 
     /// `client-final-message`, and what the server has to answer.
-    pub fn prove(&self, keys: &Keys) -> (String, Expected) {
-        let signature = hmac(&sha256(&keys.client), &[self.signed.as_bytes()]);
-        let proof = xor(&keys.client, &signature);
+    pub fn prove<H: Hash>(&self, keys: &Keys<H>) -> (String, Expected) {
+        let (client, server) = ((*keys.client).as_ref(), (*keys.server).as_ref());
+        let signature = H::hmac(H::digest(client).as_ref(), &[self.signed.as_bytes()]);
+        let proof = xor(client, signature.as_ref());
         let last = format!("{},p={}", self.without_proof, BASE64.encode(proof));
-        (last, Expected(hmac(&keys.server, &[self.signed.as_bytes()])))
+        let expected = H::hmac(server, &[self.signed.as_bytes()]);
+        (last, Expected(expected.as_ref().to_vec()))
     }
 }
 

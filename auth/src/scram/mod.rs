@@ -14,10 +14,12 @@ pub use server::{ClientFirst, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::AuthError;
+use sha2::Sha256;
+
+use crate::{AuthError, Hash};
 
 /// The mechanism's name.
-pub const MECHANISM: &str = "SCRAM-SHA-256";
+pub const MECHANISM: &str = <Sha256 as Hash>::MECHANISM;
 /// Its name with channel binding.
 pub const MECHANISM_PLUS: &str = "SCRAM-SHA-256-PLUS";
 
@@ -51,6 +53,6 @@ fn decode(text: &str) -> Result<Vec<u8>, AuthError> {
     BASE64.decode(text).map_err(|_| AuthError::Exchange("a value is not base64"))
 }
 
-fn xor(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
-    std::array::from_fn(|i| a[i] ^ b[i])
+fn xor(a: &[u8], b: &[u8]) -> Vec<u8> {
+    a.iter().zip(b).map(|(a, b)| a ^ b).collect()
 }

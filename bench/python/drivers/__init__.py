@@ -5,6 +5,7 @@ measured begins and ends, and returns only when everything was acknowledged or r
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,8 +18,22 @@ Clock = AbstractContextManager[Any]
 ServerName = Literal["flymq", "kafka", "nats", "redis"]
 
 
+@dataclass(frozen=True)
+class Secure:
+    """What guards the records."""
+
+    #: The certificate of whom clients trust, if there is TLS.
+    ca: str | None = None
+    encrypted: bool = False
+
+
 class Driver(Protocol):
-    def __init__(self, address: str, variant: str, durability: Durability) -> None: ...
+    #: Whether the client encrypts by itself.
+    encrypts: bool
+
+    def __init__(
+        self, address: str, variant: str, durability: Durability, secure: Secure
+    ) -> None: ...
 
     def create(self, topic: str) -> None:
         """Makes an empty topic of one partition."""
@@ -37,6 +52,16 @@ class Driver(Protocol):
 
     def in_flight(self, topic: str, values: Sequence[bytes], tasks: int, clock: Clock) -> None:
         """Writes from so many asyncio tasks, each of which awaits one acknowledgement at a time."""
+
+    def delay(
+        self, topic: str, values: Sequence[bytes], per_second: int, clock: Clock
+    ) -> list[int]:
+        """Writes so many a second, and reads meanwhile; returns how long after it was due each was read, in ns."""
+
+    def transactions(
+        self, topic: str, values: Sequence[bytes], records: int, clock: Clock
+    ) -> None:
+        """Writes in transactions of so many records, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +86,11 @@ class System:
         return self.name.partition(" ")[0]
 
 
-_SYNC: tuple[Kind, ...] = ("produce", "consume", "latency")
+_SYNC: tuple[Kind, ...] = ("produce", "consume", "latency", "delay")
 
 SYSTEMS = (
     System(
-        "flymq", "flymq", "flymq", (*_SYNC, "in-flight"), "",
+        "flymq", "flymq", "flymq", (*_SYNC, "in-flight", "transactions"), "",
         "Producer (linger 5 ms, batches of 128 KiB, idempotent), Consumer.poll(10,000), "
         "FlyMQClient.produce, AsyncFlyMQClient.produce; all at their defaults",
         ("flymq",),
@@ -82,9 +107,10 @@ SYSTEMS = (
         ("confluent-kafka",),
     ),
     System(
-        "confluent-kafka tuned", "confluent", "kafka", _SYNC, "tuned",
+        "confluent-kafka tuned", "confluent", "kafka", (*_SYNC, "transactions"), "tuned",
         "for throughput linger 50 ms, a queue of 1,000,000 records and 1 GiB; consuming with "
-        "fetches of up to 4 MiB and no CRC check; one at a time with linger 0, without Nagle's delay",
+        "fetches of up to 4 MiB and no CRC check; one at a time, in transactions and at a fixed rate "
+        "with linger 0, without Nagle's delay",
         ("confluent-kafka",),
     ),
     System(
@@ -109,12 +135,54 @@ SYSTEMS = (
         ("nats-py",),
     ),
     System(
-        "redis-py", "redis_streams", "redis", (*_SYNC, "in-flight"), "",
+        "redis-py", "redis_streams", "redis", (*_SYNC, "in-flight", "transactions"), "",
         "Streams; XADD in pipelines of 1,000; XRANGE of 10,000; hiredis parser; asyncio with a "
-        "pool of as many connections as tasks",
+        "pool of as many connections as tasks; MULTI and EXEC for a transaction, which others see "
+        "all at once but which nothing undoes; at a fixed rate XADD, and XREAD that blocks",
         ("redis", "hiredis"),
     ),
 )
+
+
+class Pace:
+    """When each of so many records a second is due."""
+
+    def __init__(self, per_second: int) -> None:
+        self._step = 1_000_000_000 // per_second
+        self._began = time.perf_counter_ns()
+
+    def wait(self, number: int) -> float:
+        """Seconds until it is due."""
+        return max(0, self._began + number * self._step - time.perf_counter_ns()) / 1e9
+
+    def delays(self, arrived: Sequence[int]) -> list[int]:
+        """How long after it was due each arrived, in ns: also what waited because others did."""
+        return [at - self._began - number * self._step for number, at in enumerate(arrived)]
+
+
+def at_a_pace(
+    send: Callable[[bytes], object],
+    read: Callable[[], int],
+    values: Sequence[bytes],
+    per_second: int,
+) -> list[int]:
+    """Calls `send` for each value when it is due, while a thread calls `read`, which waits for records
+    and returns how many came. Returns how long after it was due each came, in ns."""
+    arrived: list[int] = []
+
+    def receive() -> None:
+        while len(arrived) < len(values):
+            arrived.extend([time.perf_counter_ns()] * read())
+
+    reader = threading.Thread(target=receive)
+    reader.start()
+    pace = Pace(per_second)
+    for number, value in enumerate(values):
+        if wait := pace.wait(number):
+            time.sleep(wait)
+        send(value)
+    reader.join()
+    return pace.delays(arrived)
 
 
 def one_at_a_time(send: Callable[[bytes], object], values: Sequence[bytes]) -> list[int]:

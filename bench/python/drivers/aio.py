@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from drivers import Clock, confluent, from_tasks
+from drivers import Clock, Secure, confluent, from_tasks
 from scenario import Durability
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -18,8 +18,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 class Driver(confluent.Driver):
     """It makes and reads its topics as the other client of Kafka does."""
 
-    def __init__(self, address: str, variant: str, durability: Durability) -> None:
-        super().__init__(address, "default", durability)
+    def __init__(
+        self, address: str, variant: str, durability: Durability, secure: Secure
+    ) -> None:
+        super().__init__(address, "default", durability, secure)
         self._options = _OPTIONS[variant]
 
     async def _in_flight(

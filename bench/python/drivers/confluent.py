@@ -8,7 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from confluent_kafka.aio import AIOProducer
 
-from drivers import Clock, from_tasks, one_at_a_time
+from drivers import Clock, Secure, at_a_pace, from_tasks, one_at_a_time
 from scenario import Durability
 
 _TIMEOUT = 30.0
@@ -38,9 +38,15 @@ _AT_ONCE = {"linger.ms": 0, "socket.nagle.disable": True}
 
 
 class Driver:
-    def __init__(self, address: str, variant: str, durability: Durability) -> None:
+    encrypts = False
+
+    def __init__(
+        self, address: str, variant: str, durability: Durability, secure: Secure
+    ) -> None:
         self._address = address
         self._common: dict[str, Any] = {"bootstrap.servers": address}
+        if secure.ca:
+            self._common |= {"security.protocol": "ssl", "ssl.ca.location": secure.ca}
         self._admin = AdminClient(self._common)
         self._variant = variant
         self._durability = durability
@@ -133,3 +139,39 @@ class Driver:
             await from_tasks(send, values, tasks)
         polling.cancel()
         await producer.close()
+
+    def delay(
+        self, topic: str, values: Sequence[bytes], per_second: int, clock: Clock
+    ) -> list[int]:
+        producer = Producer({**self._common, **_AT_ONCE})
+        own = {"group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 100}
+        consumer = Consumer({**self._common, **own})
+        consumer.list_topics(topic, _TIMEOUT)
+        producer.list_topics(topic, _TIMEOUT)
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+
+        def send(value: bytes) -> None:
+            producer.produce(topic, value)
+            producer.poll(0)
+
+        def read() -> int:
+            message = consumer.poll(_TIMEOUT)
+            return int(message is not None and message.error() is None)
+
+        with clock:
+            delays = at_a_pace(send, read, values, per_second)
+        producer.flush(_TIMEOUT)
+        consumer.close()
+        return delays
+
+    def transactions(
+        self, topic: str, values: Sequence[bytes], records: int, clock: Clock
+    ) -> None:
+        producer = Producer({**self._common, **_AT_ONCE, "transactional.id": topic})
+        producer.init_transactions(_TIMEOUT)
+        with clock:
+            for start in range(0, len(values), records):
+                producer.begin_transaction()
+                for value in values[start : start + records]:
+                    producer.produce(topic, value)
+                producer.commit_transaction(_TIMEOUT)

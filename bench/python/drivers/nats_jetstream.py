@@ -1,6 +1,8 @@
 """NATS JetStream through nats-py."""
 
 import asyncio
+import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -9,7 +11,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StorageType
 
-from drivers import Clock, from_tasks, one_at_a_time_async
+from drivers import Clock, Pace, Secure, from_tasks, one_at_a_time_async
 from scenario import Durability
 
 _TIMEOUT = 30.0
@@ -18,8 +20,13 @@ T = TypeVar("T")
 
 
 class Driver:
-    def __init__(self, address: str, variant: str, durability: Durability) -> None:
+    encrypts = False
+
+    def __init__(
+        self, address: str, variant: str, durability: Durability, secure: Secure
+    ) -> None:
         self._address = f"nats://{address}"
+        self._tls = ssl.create_default_context(cafile=secure.ca) if secure.ca else None
 
     def create(self, topic: str) -> None:
         self._run(
@@ -75,9 +82,37 @@ class Driver:
 
         self._run(in_flight)
 
+    def delay(
+        self, topic: str, values: Sequence[bytes], per_second: int, clock: Clock
+    ) -> list[int]:
+        async def delay(js: JetStreamContext) -> list[int]:
+            arrived: list[int] = []
+            done = asyncio.Event()
+
+            async def take(message: Msg) -> None:
+                arrived.append(time.perf_counter_ns())
+                if len(arrived) == len(values):
+                    done.set()
+
+            await js.subscribe(topic, stream=topic, cb=take, ordered_consumer=True)
+            with clock:
+                pace = Pace(per_second)
+                for number, value in enumerate(values):
+                    await asyncio.sleep(pace.wait(number))
+                    await js.publish_async(topic, value)
+                await asyncio.wait_for(done.wait(), _TIMEOUT)
+            return pace.delays(arrived)
+
+        return self._run(delay)
+
+    def transactions(
+        self, topic: str, values: Sequence[bytes], records: int, clock: Clock
+    ) -> None:
+        raise NotImplementedError("nats-py has no transactions")
+
     def _run(self, work: Callable[[JetStreamContext], Awaitable[T]]) -> T:
         async def connected() -> T:
-            async with await nats.connect(self._address) as client:
+            async with await nats.connect(self._address, tls=self._tls) as client:
                 return await work(client.jetstream())
 
         return asyncio.run(connected())

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from drivers import Clock, from_tasks, one_at_a_time
+from drivers import Clock, Secure, at_a_pace, from_tasks, one_at_a_time
 from scenario import Durability
 
 _PIPELINE = 1_000
@@ -15,9 +15,15 @@ _RANGE = 10_000
 
 
 class Driver:
-    def __init__(self, address: str, variant: str, durability: Durability) -> None:
+    encrypts = False
+
+    def __init__(
+        self, address: str, variant: str, durability: Durability, secure: Secure
+    ) -> None:
         host, port = address.split(":")
         self._place: dict[str, Any] = {"host": host, "port": int(port)}
+        if secure.ca:
+            self._place |= {"ssl": True, "ssl_ca_certs": secure.ca}
         self._client = redis.Redis(**self._place)
         self._client.ping()
 
@@ -62,3 +68,32 @@ class Driver:
             await asyncio.gather(*(client.ping() for _ in range(tasks)))
             with clock:
                 await from_tasks(lambda value: client.xadd(topic, {"v": value}), values, tasks)
+
+    def delay(
+        self, topic: str, values: Sequence[bytes], per_second: int, clock: Clock
+    ) -> list[int]:
+        reader = redis.Redis(**self._place)
+        last = "0"
+
+        def read() -> int:
+            nonlocal last
+            streams: Any = reader.xread({topic: last}, count=_RANGE, block=1_000)
+            if not streams:
+                return 0
+            ((_, entries),) = streams.items() if isinstance(streams, dict) else streams
+            last = entries[-1][0].decode()
+            return len(entries)
+
+        xadd = self._client.xadd
+        with clock:
+            return at_a_pace(lambda value: xadd(topic, {"v": value}), read, values, per_second)
+
+    def transactions(
+        self, topic: str, values: Sequence[bytes], records: int, clock: Clock
+    ) -> None:
+        with clock:
+            for start in range(0, len(values), records):
+                pipeline = self._client.pipeline(transaction=True)
+                for value in values[start : start + records]:
+                    pipeline.xadd(topic, {"v": value})
+                pipeline.execute()

@@ -1,8 +1,8 @@
-//! `Admin`: topics and where their records begin and end.
+//! `Admin`: topics, where their records begin and end, and how the cluster is.
 
 use std::collections::BTreeMap;
 
-use flymq_core::{Error, ErrorCode, NewTopic, OffsetSpec, Result, StartOffset};
+use flymq_core::{BrokerAddress, Error, ErrorCode, NewTopic, OffsetSpec, Result, StartOffset};
 
 use crate::call::Job;
 use crate::client::{Connected, isolation};
@@ -134,9 +134,40 @@ pub fn brokers(handle: u64, _: &mut Args) -> Result<Job> {
     Ok(Job::new(&this.host.clone(), async move {
         let brokers = this.client.brokers().await?;
         let mut out = Out::empty();
-        out.list(&brokers, |out, broker| {
-            out.u32(broker.id).text(&broker.host).u32(broker.port.into());
-        });
+        out.list(&brokers, write_broker);
         Ok(out)
     }))
+}
+
+fn write_broker(out: &mut Out, broker: &BrokerAddress) {
+    out.u32(broker.id).text(&broker.host).u32(broker.port.into());
+}
+
+pub fn cluster_status(handle: u64, _: &mut Args) -> Result<Job> {
+    let this = handles::get::<Connected>(handle)?;
+    Ok(Job::new(&this.host.clone(), async move {
+        let status = this.client.cluster_status().await?;
+        let mut out = Out::empty();
+        out.text(&status.engine).text(&status.cluster_id).list(&status.brokers, write_broker);
+        out.list(&status.nodes, |out, node| {
+            out.u32(node.id).text(&node.host).u32(node.port.into()).flag(node.controller);
+        });
+        out.u32(status.partitions).u32(status.under_replicated).u32(status.offline);
+        out.list(&status.troubled, |out, partition| {
+            out.text(&partition.topic).u32(partition.partition).flag(partition.leader.is_some());
+            if let Some(leader) = partition.leader {
+                out.u32(leader);
+            }
+            write_numbers(out, &partition.replicas);
+            write_numbers(out, &partition.in_sync);
+        });
+        out.flag(status.is_healthy());
+        Ok(out)
+    }))
+}
+
+fn write_numbers(out: &mut Out, numbers: &[u32]) {
+    out.list(numbers, |out, number| {
+        out.u32(*number);
+    });
 }

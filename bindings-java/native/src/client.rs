@@ -91,7 +91,11 @@ pub fn header(args: &mut Args) -> Result<Header> {
 
 /// A record and its topic.
 pub fn record(args: &mut Args) -> Result<(String, Record)> {
-    let topic = args.text()?;
+    Ok((args.text()?, content(args)?))
+}
+
+/// What a record is but for its topic.
+pub fn content(args: &mut Args) -> Result<Record> {
     let partition = args.optional(Args::u32)?;
     let timestamp = args.optional(Args::i64)?;
     let (key, value) = (args.bytes()?, args.bytes()?);
@@ -107,7 +111,7 @@ pub fn record(args: &mut Args) -> Result<(String, Record)> {
     if let Some(timestamp) = timestamp {
         record = record.timestamp(timestamp);
     }
-    Ok((topic, record.headers(args.list(header)?)))
+    Ok(record.headers(args.list(header)?))
 }
 
 fn stored(out: &mut Out, stored: &RecordMetadata) {

@@ -1,9 +1,9 @@
 //! Answers that come later. They are put into one buffer as they come; a Java thread takes what is
 //! there, all at once.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use flymq_core::{Error, ErrorCode, RecordMetadata, Result};
+use flymq_core::{DeliveryListener, DeliveryReport, Error, ErrorCode, Result};
 
 use crate::wire::{ADMITTED, FAILED, OK, Out, answer};
 
@@ -19,16 +19,52 @@ fn lock() -> MutexGuard<'static, Out> {
 }
 
 fn push(id: u64, write: impl FnOnce(&mut Out)) {
+    fill(|queue| append(queue, id, write));
+}
+
+/// Adds answers all at once.
+fn fill(add: impl FnOnce(&mut Out)) {
     let mut queue = lock();
     let was_empty = queue.0.is_empty();
-    queue.u64(id).u32(0);
-    let begin = queue.0.len();
-    write(&mut queue);
-    let length = (queue.0.len() - begin) as u32;
-    queue.0[begin - 4..begin].copy_from_slice(&length.to_be_bytes());
+    add(&mut queue);
     drop(queue);
     if was_empty {
         FILLED.notify_one();
+    }
+}
+
+fn append(queue: &mut Out, id: u64, write: impl FnOnce(&mut Out)) {
+    queue.u64(id).u32(0);
+    let begin = queue.0.len();
+    write(queue);
+    let length = (queue.0.len() - begin) as u32;
+    queue.0[begin - 4..begin].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Answers the calls whose ids records were sent with.
+pub static LISTENER: LazyLock<Arc<dyn DeliveryListener>> = LazyLock::new(|| Arc::new(Answering));
+
+struct Answering;
+
+impl DeliveryListener for Answering {
+    fn decided(&self, report: DeliveryReport) {
+        fill(|queue| {
+            for record in 0..report.count() {
+                append(queue, report.tag(record), |out| match report.error() {
+                    Some(error) => {
+                        out.u8(FAILED).error(error);
+                    }
+                    None => {
+                        // The topic is left out: Java has it.
+                        let offset = report.offset(record).unwrap_or_default();
+                        out.u8(OK)
+                            .u32(report.partition())
+                            .u64(offset)
+                            .i64(report.timestamp(record));
+                    }
+                });
+            }
+        });
     }
 }
 
@@ -46,60 +82,51 @@ pub fn take(mut spent: Vec<u8>) -> Vec<u8> {
 }
 
 /// The duty to answer a call. Whatever happens to it, the call is answered once.
-pub struct Completion(Option<u64>);
+pub struct Completion {
+    id: u64,
+    due: bool,
+}
 
 impl Completion {
     /// The duty to answer the call of an id.
     pub fn of(id: u64) -> Self {
-        Self(Some(id))
+        Self { id, due: true }
     }
 
     /// The call's id.
-    pub fn id(&self) -> Option<u64> {
-        self.0
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Answers.
     pub fn answer(mut self, result: Result<Out>) {
-        if let Some(id) = self.0.take() {
-            let answer = answer(result);
-            push(id, |out| out.0.extend(answer));
-        }
+        self.tell(result);
+    }
+
+    fn tell(&mut self, result: Result<Out>) {
+        self.due = false;
+        let answer = answer(result);
+        push(self.id, |out| out.0.extend(answer));
     }
 
     /// Tells that a record which waited for room has been taken in; the answer is still due.
     pub fn admit(&self) {
-        if let Some(id) = self.0 {
-            push(id, |out| {
-                out.u8(ADMITTED);
-            });
-        }
-    }
-
-    /// Answers where a record was stored. The topic is left out: Java has it.
-    pub fn stored(mut self, result: Result<RecordMetadata>) {
-        let Some(id) = self.0.take() else { return };
-        push(id, |out| {
-            match result {
-                Ok(stored) => {
-                    out.u8(OK).u32(stored.partition).u64(stored.offset).i64(stored.timestamp)
-                }
-                Err(error) => out.u8(FAILED).error(&error),
-            };
+        push(self.id, |out| {
+            out.u8(ADMITTED);
         });
     }
 
     /// Ends the duty: the call is answered in another way.
     pub fn forget(mut self) {
-        self.0 = None;
+        self.due = false;
     }
 }
 
 impl Drop for Completion {
     fn drop(&mut self) {
-        if let Some(id) = self.0.take() {
+        if self.due {
             let message = "the client was closed while the call was under way";
-            Self(Some(id)).answer(Err(Error::new(ErrorCode::Closed, "call", message)));
+            self.tell(Err(Error::new(ErrorCode::Closed, "call", message)));
         }
     }
 }

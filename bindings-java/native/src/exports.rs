@@ -18,7 +18,7 @@ use crate::call::{self, Operation};
 use crate::completions;
 use crate::wire::Args;
 use crate::{access, admin, client, consumer, embedded, encryption, groups, handles, logs};
-use crate::{pool, producer, sender, transaction};
+use crate::{options, pool, producer, sender, transaction};
 
 /// Exports a method of the class.
 macro_rules! export {
@@ -72,6 +72,7 @@ calls! {
     topicPartitionCount => admin::partition_count,
     topicOffsets => admin::list_offsets,
     brokerList => admin::brokers,
+    clusterStatus => admin::cluster_status,
     userUpsert => access::upsert_user,
     userDelete => access::delete_user,
     userList => access::list_users,
@@ -117,6 +118,7 @@ calls! {
     keyringAdd => encryption::add,
     keyringEncryptWith => encryption::encrypt_with,
     keyringIds => encryption::ids,
+    optionList => options::list,
     embeddedStart => embedded::start,
     embeddedStop => embedded::stop,
     panic => panic_on_purpose,

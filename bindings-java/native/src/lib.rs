@@ -13,6 +13,7 @@
 //! | [`sender`] | records on their way, for [`producer`] and [`transaction`] |
 //! | [`consumer`], [`records`] | `Consumer`, and records as Java reads them |
 //! | [`encryption`], [`embedded`] | `Keyring`, `EmbeddedBroker` |
+//! | [`options`] | `OptionInfo` |
 //! | [`logs`] | log lines on their way to SLF4J |
 //!
 //! Nothing here decides anything: values are converted, the core is called, errors are mapped. No
@@ -31,6 +32,7 @@ mod groups;
 mod handles;
 mod host;
 mod logs;
+mod options;
 mod pool;
 mod producer;
 mod records;

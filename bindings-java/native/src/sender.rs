@@ -7,16 +7,15 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use flymq_core::{Delivery, Producer, Record, Result, Transaction};
 use tokio::sync::Notify;
 
 use crate::call::guarded;
-use crate::client::{Connected, record};
-use crate::completions::Completion;
+use crate::client::{Connected, content};
+use crate::completions::{Completion, LISTENER};
 use crate::handles::{self, Resource};
-use crate::host::Host;
 use crate::wire::Args;
 
 /// A producer or a transaction of the core.
@@ -30,6 +29,20 @@ impl Target {
         match self {
             Self::Producer(producer) => producer.send(topic, record).await,
             Self::Transaction(transaction) => transaction.send(topic, record).await,
+        }
+    }
+
+    /// Takes a record in, and has the call of an id answered, if nothing has to be waited for; gives it
+    /// back if not.
+    fn post_now(
+        &self,
+        topic: &str,
+        record: Record,
+        id: u64,
+    ) -> std::result::Result<Result<()>, Record> {
+        match self {
+            Self::Producer(producer) => producer.post_now(topic, record, &LISTENER, id),
+            Self::Transaction(transaction) => transaction.post_now(topic, record, &LISTENER, id),
         }
     }
 }
@@ -84,38 +97,32 @@ impl Sender {
     }
 
     /// Takes a record in; returns whether it has to wait for room.
-    fn send(&self, topic: String, record: Record, completion: Completion) -> bool {
+    fn send(&self, topic: &str, mut record: Record, completion: Completion) -> bool {
         let line = &self.line;
         let mut waiting = line.waiting();
         if waiting.is_empty() {
             drop(waiting);
-            match attempt(&self.client.host, &line.target, &topic, record.clone()) {
-                Poll::Ready(Ok(delivery)) => {
-                    delivery.on_result(move |result| completion.stored(result));
+            match line.target.post_now(topic, record, completion.id()) {
+                Ok(Ok(())) => {
+                    completion.forget();
                     return false;
                 }
-                Poll::Ready(Err(error)) => {
-                    completion.stored(Err(error));
+                Ok(Err(error)) => {
+                    completion.answer(Err(error));
                     return false;
                 }
-                Poll::Pending => waiting = line.waiting(),
+                Err(back) => record = back,
             }
+            waiting = line.waiting();
         }
         let first = waiting.is_empty();
-        waiting.push_back(Waiting { topic, record, completion });
+        waiting.push_back(Waiting { topic: topic.to_owned(), record, completion });
         drop(waiting);
         if first {
             self.client.host.spawn(line.clone().drain());
         }
         true
     }
-}
-
-/// Polls a send once. One that is not ready is dropped, and has sent nothing then.
-fn attempt(host: &Host, target: &Target, topic: &str, record: Record) -> Poll<Result<Delivery>> {
-    let _context = host.enter();
-    let sending = pin!(target.send(topic, record));
-    sending.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 impl Line {
@@ -146,9 +153,10 @@ impl Line {
                     completion.admit();
                     match result {
                         Ok(delivery) => {
-                            delivery.on_result(move |result| completion.stored(result));
+                            delivery.report_to(&LISTENER, id);
+                            completion.forget();
                         }
-                        Err(error) => completion.stored(Err(error)),
+                        Err(error) => completion.answer(Err(error)),
                     }
                 }
                 Poll::Ready(())
@@ -166,14 +174,14 @@ impl Line {
 /// Takes a record in; returns whether it has to wait for room.
 pub fn send(handle: u64, id: u64, args: &mut Args) -> bool {
     let completion = Completion::of(id);
-    let parts = guarded(|| Ok((handles::get::<Sender>(handle)?, record(args)?)));
+    let parts = guarded(|| Ok((handles::get::<Sender>(handle)?, args.str()?, content(args)?)));
     match parts {
-        Ok((sender, (topic, record))) => {
+        Ok((sender, topic, record)) => {
             // A panic drops the completion, which answers.
-            guarded(|| Ok(sender.send(topic, record, completion))).unwrap_or(false)
+            guarded(|| Ok(sender.send(&topic, record, completion))).unwrap_or(false)
         }
         Err(error) => {
-            completion.stored(Err(error));
+            completion.answer(Err(error));
             false
         }
     }
@@ -183,7 +191,7 @@ pub fn send(handle: u64, id: u64, args: &mut Args) -> bool {
 pub fn withdraw(handle: u64, id: u64) -> bool {
     let Ok(sender) = handles::get::<Sender>(handle) else { return false };
     let mut waiting = sender.line.waiting();
-    let at = waiting.iter().position(|record| record.completion.id() == Some(id));
+    let at = waiting.iter().position(|record| record.completion.id() == id);
     let Some(withdrawn) = at.and_then(|at| waiting.remove(at)) else { return false };
     withdrawn.completion.forget();
     drop(waiting);

@@ -2,6 +2,7 @@
 //! for a length stands for what is not there. The counterparts are the Java classes `Out` and `In`.
 
 use std::error::Error as _;
+use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -79,6 +80,12 @@ impl Args {
         self.optional_text()?.ok_or_else(malformed)
     }
 
+    /// Text, where it came to.
+    pub fn str(&mut self) -> Result<Text> {
+        let bytes = self.bytes()?.filter(|bytes| std::str::from_utf8(bytes).is_ok());
+        bytes.map(Text).ok_or_else(malformed)
+    }
+
     /// Several of something.
     pub fn list<T>(&mut self, read: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         (0..self.u32()?).map(|_| read(self)).collect()
@@ -87,6 +94,18 @@ impl Args {
     /// A partition of a topic.
     pub fn topic_partition(&mut self) -> Result<TopicPartition> {
         Ok(TopicPartition::new(self.text()?, self.u32()?))
+    }
+}
+
+/// Text that was not copied.
+pub struct Text(Bytes);
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // SAFETY: that it is UTF-8 was found out when it was made.
+        unsafe { std::str::from_utf8_unchecked(&self.0) }
     }
 }
 

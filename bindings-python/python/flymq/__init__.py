@@ -38,6 +38,7 @@ from flymq._native import (
     TransactionalProducer,
     __version__,
 )
+from flymq.cluster import BrokerAddress, ClusterNode, ClusterStatus, PartitionStatus
 from flymq.connection import ClientOptions, connect
 from flymq.errors import (
     AuthFailedError,
@@ -140,12 +141,15 @@ __all__ = [
     "AuthFailedError",
     "AuthRequiredError",
     "BadMagicError",
+    "BrokerAddress",
     "BrokerError",
     "BufferFullError",
     "BytesSerde",
     "ClientError",
     "ClientOptions",
     "ClosedError",
+    "ClusterNode",
+    "ClusterStatus",
     "Commit",
     "ConnectFailedError",
     "ConnectionLostError",
@@ -190,6 +194,7 @@ __all__ = [
     "PanicError",
     "PartitionDescription",
     "PartitionLag",
+    "PartitionStatus",
     "Producer",
     "ProducerFencedError",
     "ProtocolError",

@@ -1,4 +1,4 @@
-//! Topics and offsets.
+//! Topics, offsets, and how the cluster is.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use flymq_core::{NewTopic, OffsetSpec, Result};
 use flymq_python_macros::mirrored;
 
 use super::{AsyncFlyMQClient, Connected, FlyMQClient};
+use crate::cluster::Status;
 use crate::topics::TopicDescription;
 
 #[mirrored(FlyMQClient, AsyncFlyMQClient)]
@@ -91,6 +92,13 @@ impl Connected {
         let queries: Vec<_> = partitions.iter().flat_map(both).collect();
         let offsets = self.client.list_offsets(&topic, &queries).await?;
         Ok(offsets.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+    }
+
+    /// Return how the cluster is, as ClusterStatus: which brokers are alive, which nodes the engine
+    /// has, and which partitions lack copies. Raises NotAuthorizedError without the permission to
+    /// describe the cluster.
+    async fn cluster_status(self) -> Result<Status> {
+        self.client.cluster_status().await.map(Status)
     }
 }
 

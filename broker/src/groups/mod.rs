@@ -28,7 +28,9 @@ mod tests;
 pub use group::{Group, Limits};
 pub use records::{Changes, GroupRecord};
 pub use slots::{Catalog, TopicSize};
-pub use subscription::{Assignor, Join, check_group};
+#[cfg(feature = "kafka")]
+pub use subscription::Assignor;
+pub use subscription::{Join, check_group};
 
 /// Milliseconds of a clock that never goes back.
 pub type Millis = u64;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flymq_auth::Password;
+use flymq_auth::{Hash, Password, Sha256, Sha512};
 use flymq_protocol::{ErrorCode, ProtocolError};
 
 use crate::Result;
@@ -98,6 +98,8 @@ pub enum SaslMechanism {
     Plain,
     /// SCRAM with SHA-256.
     ScramSha256,
+    /// SCRAM with SHA-512.
+    ScramSha512,
 }
 
 impl SaslMechanism {
@@ -105,7 +107,8 @@ impl SaslMechanism {
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256 => Sha256::MECHANISM,
+            Self::ScramSha512 => Sha512::MECHANISM,
         }
     }
 }
@@ -136,7 +139,7 @@ const OPTIONS: &[(&str, Set)] = &[
     }),
     ("sasl.mechanism", |c, v| {
         use SaslMechanism::*;
-        let known = [Plain, ScramSha256].map(|m| (m.name(), m));
+        let known = [Plain, ScramSha256, ScramSha512].map(|m| (m.name(), m));
         c.sasl_mechanism = one_of(v, &known)?;
         Ok(())
     }),

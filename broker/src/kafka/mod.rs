@@ -13,7 +13,7 @@
 //! | `coordinators` | who coordinates a group or a transactional id |
 //! | `records` | FlyMQ's record batches and Kafka's |
 //! | `produce` | appends, in the order of the calls |
-//! | `fetch`, `poll`, `offsets` | reads; waiting for records; offsets by time |
+//! | `fetch`, `offsets` | reads, and waiting for records; offsets by time |
 //! | `producer` | identities of producers |
 //! | `topics`, `topic_config` | topics; their configuration in Kafka's terms |
 //! | `retry` | attempts of one operation |
@@ -41,7 +41,6 @@ mod journal;
 mod link;
 mod node;
 mod offsets;
-mod poll;
 mod produce;
 mod producer;
 mod records;
@@ -68,7 +67,7 @@ use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::{Config, Result};
 use cluster::Cluster;
 pub use config::{KafkaConfig, SaslMechanism, SecurityProtocol};
-use poll::Pollers;
+use fetch::Pollers;
 use produce::Pumps;
 pub use stats::{KafkaStats, LATENCY_BUCKETS_US, RequestStats};
 
@@ -84,6 +83,7 @@ struct Inner {
     cluster: Cluster,
     pumps: Pumps,
     pollers: Pollers,
+    ends: fetch::Ends,
     stopping: watch::Sender<bool>,
     budget: Budget,
     max_partitions: u32,
@@ -113,6 +113,7 @@ impl KafkaEngine {
             cluster,
             pumps: Pumps::start(inner),
             pollers: Pollers::default(),
+            ends: Default::default(),
             stopping: watch::Sender::new(false),
             budget,
             max_partitions: config.max_partitions,

@@ -167,8 +167,8 @@ fn timeout_ms(inner: &Inner) -> i32 {
     i32::try_from(inner.cluster.config().request_timeout.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// Waits until every partition of a topic that was made has a leader, so that what is asked of it
-/// next is not refused.
+/// Waits until every partition of a topic that was made has a leader, and all nodes know, so that what is
+/// asked of it next is not refused, by whatever gateway.
 async fn appeared(inner: &Inner, name: &str, partitions: u32) -> Result<()> {
     let mut retry = inner.cluster.retry();
     loop {
@@ -177,7 +177,10 @@ async fn appeared(inner: &Inner, name: &str, partitions: u32) -> Result<()> {
             t.partitions.len() >= partitions as usize && t.partitions.iter().all(|p| p.node >= 0)
         };
         if matches!(&found, Some(Ok(topic)) if ready(topic)) {
-            return Ok(());
+            let known = inner.cluster.known_partitions(name).await;
+            if known.into_iter().all(|known| known >= Some(partitions as usize)) {
+                return Ok(());
+            }
         }
         retry
             .pause_or(unavailable(format!("topic {name} has been made, but has no leaders yet")))
@@ -185,10 +188,10 @@ async fn appeared(inner: &Inner, name: &str, partitions: u32) -> Result<()> {
     }
 }
 
-/// Waits until a topic that was deleted is not named any more.
+/// Waits until a topic that was deleted is not named any more, by any node.
 async fn disappeared(inner: &Inner, name: &str) -> Result<()> {
     let mut retry = inner.cluster.retry();
-    while let Some(Ok(_)) = inner.cluster.topics(&[name]).await?.pop() {
+    while inner.cluster.known_partitions(name).await.iter().any(Option::is_some) {
         retry.pause_or(unavailable(format!("topic {name} is deleted, but still there"))).await?;
     }
     Ok(())

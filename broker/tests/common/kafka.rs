@@ -2,6 +2,7 @@
 //! own, which the kernel ends with the tests.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -17,34 +18,54 @@ const SETTINGS: [&str; 4] = [
     "group.consumer.heartbeat.interval.ms=1000",
 ];
 
-/// Where the cluster is.
-pub fn bootstrap_servers() -> &'static str {
-    static SERVERS: OnceLock<String> = OnceLock::new();
-    SERVERS.get_or_init(|| match std::env::var("FLYMQ_TEST_KAFKA") {
-        Ok(servers) => servers,
+/// A cluster, and the folder that says how it is secured.
+struct Cluster {
+    servers: String,
+    secrets: PathBuf,
+}
+
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| match std::env::var("FLYMQ_TEST_KAFKA") {
+        Ok(servers) => {
+            let secrets = std::env::var("KAFKA_SECRETS").unwrap_or_default().into();
+            Cluster { servers, secrets }
+        }
         Err(_) => start(),
     })
 }
 
-fn start() -> String {
+/// Where the cluster is.
+pub fn bootstrap_servers() -> &'static str {
+    &cluster().servers
+}
+
+/// Addresses of its secured listeners, certificates and a password; see tools/kafka/security.py.
+#[allow(dead_code)]
+pub fn secrets() -> &'static Path {
+    &cluster().secrets
+}
+
+fn start() -> Cluster {
     let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/kafka/kafka.py");
     let settings = SETTINGS.iter().flat_map(|setting| ["--set", setting]);
     let mut node = Command::new("python3")
         .arg(tool)
-        .arg("run")
+        .args(["run", "--secured"])
         .args(settings)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("Python, Java and Maven, for a Kafka node");
     let mut lines = BufReader::new(node.stdout.take().unwrap()).lines();
-    let ready = lines.find_map(|line| {
-        let line = line.expect("a line of tools/kafka/kafka.py");
-        line.strip_prefix("listening on ").map(str::to_owned)
-    });
+    let mut value = |prefix: &str| {
+        let line = lines.next().expect("a Kafka node that listens").expect("a line of kafka.py");
+        line.strip_prefix(prefix).unwrap_or_else(|| panic!("{line}")).to_owned()
+    };
+    let (secrets, servers) = (value("secrets in ").into(), value("listening on "));
     // It ends when its standard input does.
     std::mem::forget(node);
-    ready.expect("a Kafka node that listens")
+    Cluster { servers, secrets }
 }
 
 /// A gateway to the cluster.

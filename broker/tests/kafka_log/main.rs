@@ -7,6 +7,7 @@ mod kafka;
 
 mod appends;
 mod reads;
+mod secured;
 mod topics;
 mod trouble;
 

@@ -100,6 +100,17 @@ impl Cluster {
         Ok(())
     }
 
+    pub fn gateways(&self) -> usize {
+        self.gateways.len()
+    }
+
+    /// Ends a gateway in good order and starts it again.
+    pub async fn roll(&mut self, number: usize) -> anyhow::Result<()> {
+        let gateway = &mut self.gateways[number];
+        gateway.process.terminate().await?;
+        gateway.launch().await
+    }
+
     /// Kills all gateways and starts them again. Kafka's acknowledgement is that of the replicas in
     /// sync, so all of its nodes may not be killed at once.
     pub async fn start_anew(&mut self) -> anyhow::Result<()> {
@@ -121,6 +132,10 @@ impl Gateway {
 
     async fn restart(&mut self) -> anyhow::Result<()> {
         self.process.kill().await?;
+        self.launch().await
+    }
+
+    async fn launch(&mut self) -> anyhow::Result<()> {
         (self.process, _) = launch(&self.address, &self.options).await?;
         Ok(())
     }

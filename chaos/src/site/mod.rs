@@ -78,6 +78,22 @@ impl Site {
         }
     }
 
+    /// How many brokers there are.
+    pub fn brokers(&self) -> usize {
+        match self {
+            Self::Single(_) => 1,
+            Self::Cluster(cluster) => cluster.gateways(),
+        }
+    }
+
+    /// Ends a broker as an operator would, and starts it again.
+    pub async fn restart(&mut self, broker: usize) -> anyhow::Result<()> {
+        match self {
+            Self::Single(single) => single.roll().await,
+            Self::Cluster(cluster) => cluster.roll(broker).await,
+        }
+    }
+
     /// Kills every broker and starts it again: what a reader sees from then on was stored.
     pub async fn start_anew(&mut self) -> anyhow::Result<()> {
         match self {

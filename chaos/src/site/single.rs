@@ -52,8 +52,18 @@ impl Single {
         self.restart("fsync").await
     }
 
+    /// Ends it in good order and starts it again.
+    pub async fn roll(&mut self) -> anyhow::Result<()> {
+        self.process.terminate().await?;
+        self.launch("fsync").await
+    }
+
     async fn restart(&mut self, durability: &str) -> anyhow::Result<()> {
         self.process.kill().await?;
+        self.launch(durability).await
+    }
+
+    async fn launch(&mut self, durability: &str) -> anyhow::Result<()> {
         (self.process, _) = launch(&self.data, &self.address, durability).await?;
         Ok(())
     }

@@ -23,11 +23,15 @@ impl Acknowledged {
             bail!("a client said {line:?}");
         }
         let key = words.next().context("a client named no key")?;
-        let new: HashSet<u64> = words.map(str::parse).collect::<Result<_, _>>()?;
+        self.add(key, words.map(str::parse).collect::<Result<_, _>>()?);
+        Ok(())
+    }
+
+    /// Notes records of a key.
+    pub fn add(&self, key: &str, new: Vec<u64>) {
         self.count.send_modify(|count| *count += new.len() as u64);
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         numbers.entry(key.to_owned()).or_default().extend(new);
-        Ok(())
     }
 
     /// Counts the records that were acknowledged.

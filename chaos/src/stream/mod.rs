@@ -2,7 +2,7 @@
 //! while they and the brokers are killed. Every acknowledged record is stored once, those of a key in
 //! order.
 
-mod acknowledged;
+pub mod acknowledged;
 pub mod client;
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub const TOPIC: &str = "stream";
 /// How many records a client sends before it waits for them.
 pub const RECORDS: u64 = 50;
 /// Partitions of the topic.
-const PARTITIONS: u32 = 4;
+pub const PARTITIONS: u32 = 4;
 /// How many producers there are.
 const CLIENTS: u32 = 3;
 
@@ -79,7 +79,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Tally> {
 }
 
 /// Waits until so many more records are acknowledged.
-async fn wait_for_more(
+pub async fn wait_for_more(
     acknowledged: &Acknowledged,
     records: u64,
     patience: Duration,
@@ -107,7 +107,7 @@ fn listen(mut process: Process, acknowledged: Arc<Acknowledged>) -> anyhow::Resu
 }
 
 /// Key and number of every record, in the order of their partitions.
-async fn read_all(client: &Client) -> anyhow::Result<Vec<(String, u64)>> {
+pub async fn read_all(client: &Client) -> anyhow::Result<Vec<(String, u64)>> {
     let mut stored = Vec::new();
     for partition in 0..PARTITIONS {
         let end = client.list_offsets(TOPIC, &[(partition, OffsetSpec::Latest)]).await?[0];

@@ -66,6 +66,9 @@ pub struct BrokerOptions {
     /// Host name that clients are told to connect to, if not the listening address
     #[arg(long, env = "FLYMQ_ADVERTISED_HOST")]
     pub advertised_host: Option<String>,
+    /// Port that clients are told to connect to, if not the one that is listened on
+    #[arg(long, env = "FLYMQ_ADVERTISED_PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub advertised_port: Option<u16>,
     /// Take connections within TLS only, with this certificate and those that lead to a root (PEM)
     #[arg(long, env = "FLYMQ_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

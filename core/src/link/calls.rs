@@ -1,5 +1,6 @@
 //! Requests, made again after failures that may pass.
 
+use std::future::{self, Future};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,14 +28,8 @@ impl Router {
     /// time is up.
     pub async fn reach(&self, lane: Lane<'_>, operation: &'static str) -> Result<Arc<Connection>> {
         let deadline = after(self.config().request_timeout);
-        let mut last = None;
-        loop {
-            match tokio::time::timeout_at(deadline, self.connection(lane)).await {
-                Ok(Err(error)) if error.is_retriable() => last = Some(error),
-                Ok(result) => return result,
-                Err(_) => return Err(last.unwrap_or_else(|| self.timed_out(operation, false))),
-            }
-        }
+        let reached = |connection| future::ready(Ok(connection));
+        self.attempts(lane, operation, Retry::Always, deadline, reached).await
     }
 
     /// Makes a request, again after failures that may pass, until the configured time is up.
@@ -64,21 +59,21 @@ impl Router {
     where
         R::Response: Send + 'static,
     {
-        let calling = self.attempts(lane, operation, request, retry, deadline);
+        let call =
+            |connection: Arc<Connection>| async move { connection.call(operation, request).await };
+        let calling = self.attempts(lane, operation, retry, deadline, call);
         calling.instrument(tracing::debug_span!("call", operation)).await
     }
 
-    async fn attempts<R: Request>(
+    /// Does something with a connection, again after failures that may pass, until `deadline`.
+    async fn attempts<T, F: Future<Output = Result<T>>>(
         &self,
         lane: Lane<'_>,
         operation: &'static str,
-        request: &R,
         retry: Retry,
         deadline: Instant,
-    ) -> Result<R::Response>
-    where
-        R::Response: Send + 'static,
-    {
+        work: impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T> {
         let mut last = None;
         let mut failures = 0;
         loop {
@@ -88,7 +83,7 @@ impl Router {
                 let connection = self.connection(lane).await?;
                 // One that has ended meanwhile takes nothing.
                 sent = !connection.has_ended();
-                connection.call(operation, request).await
+                work(connection).await
             };
             let error = match tokio::time::timeout_at(deadline, once).await {
                 Ok(Ok(response)) => return Ok(response),

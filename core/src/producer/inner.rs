@@ -13,6 +13,7 @@ use super::batch::{Identity, Limits, Open, Sealed};
 use super::delivery::{self, Delivery};
 use super::driver;
 use super::queue::Entry;
+use super::report::{DeliveryListener, Reported};
 use super::topics::TopicState;
 use super::transaction::Coordinator;
 use crate::client::Core;
@@ -155,6 +156,20 @@ impl Inner {
         }
         // What is encrypted once stays as it is.
         Err(Record { forwarded: true, ..record })
+    }
+
+    /// As [`send_now`](Inner::send_now), with a listener that is told what becomes of the record.
+    pub fn post_now(
+        self: &Arc<Self>,
+        topic: &str,
+        record: Record,
+        transaction: u64,
+        listener: &Arc<dyn DeliveryListener>,
+        tag: u64,
+    ) -> std::result::Result<Result<()>, Record> {
+        self.send_now(topic, record, transaction, |batch, index, timestamp| {
+            batch.report(listener, Reported { index, timestamp, tag });
+        })
     }
 
     /// Takes a record in if there is room for it now.

@@ -24,7 +24,6 @@ use batch::Open;
 pub use builder::{Compression, ProducerBuilder};
 pub use delivery::Delivery;
 use inner::Inner;
-use report::Reported;
 pub use report::{DeliveryListener, DeliveryReport};
 pub use transaction::{
     GroupOffsets, Transaction, TransactionalProducer, TransactionalProducerBuilder,
@@ -130,9 +129,7 @@ impl Producer {
         listener: &Arc<dyn DeliveryListener>,
         tag: u64,
     ) -> std::result::Result<Result<()>, Record> {
-        self.handle.inner.send_now(topic, record, 0, |batch, index, timestamp| {
-            batch.report(listener, Reported { index, timestamp, tag });
-        })
+        self.handle.inner.post_now(topic, record, 0, listener, tag)
     }
 
     /// Takes a record in if there is room for it now. Otherwise as [`send`](Producer::send).

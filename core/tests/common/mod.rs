@@ -7,6 +7,7 @@ pub mod certs;
 pub mod cutter;
 pub mod door;
 pub mod fake;
+pub mod kafka_cutter;
 pub mod members;
 pub mod model;
 
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flymq_broker::Broker;
-use flymq_core::{Client, Config, Consumer, FetchOptions, Isolation, Message};
+use flymq_core::{Client, Config, Consumer, Error, ErrorCode, FetchOptions, Isolation, Message};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -27,11 +28,21 @@ use tokio::task::JoinHandle;
 /// How long records that are there may take to come.
 const TAKEN_WITHIN: Duration = Duration::from_secs(20);
 
-/// A broker of its own; or, where FLYMQ_TEST_KAFKA names a Kafka cluster, a gateway to that, emptied.
-/// Tests then have to run one after the other.
+/// The Kafka cluster that FLYMQ_TEST_KAFKA names. Brokers are gateways to it then.
+pub fn cluster() -> Option<String> {
+    std::env::var("FLYMQ_TEST_KAFKA").ok()
+}
+
+/// Which of the scenarios that are for one engine alone are run.
+pub fn engine() -> &'static str {
+    if cluster().is_some() { "kafka" } else { "embedded" }
+}
+
+/// A broker of its own; or a gateway, with a cluster that is emptied if the folder is. Tests then have to
+/// run one after the other.
 pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
-    if let Ok(cluster) = std::env::var("FLYMQ_TEST_KAFKA") {
-        return gateway(&cluster, listen).await;
+    if let Some(cluster) = cluster() {
+        return gateway_to(&cluster, dir, listen).await;
     }
     let config = flymq_broker::Config {
         data_dir: dir.into(),
@@ -42,17 +53,36 @@ pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
     Broker::start(config).await.unwrap()
 }
 
-async fn gateway(cluster: &str, listen: SocketAddr) -> Broker {
+/// A gateway to a cluster, which is emptied if the folder is.
+pub async fn gateway_to(cluster: &str, dir: &Path, listen: SocketAddr) -> Broker {
     let kafka = flymq_broker::kafka::KafkaConfig::new(cluster);
     let engine = flymq_broker::EngineConfig::Kafka(Box::new(kafka));
-    let broker = Broker::start(flymq_broker::Config { engine, listen, ..Default::default() });
-    let broker = broker.await.unwrap();
-    let client = Client::with_config(config(&broker.local_addr().to_string())).await.unwrap();
+    let heartbeat_interval = Duration::from_millis(50);
+    let config = flymq_broker::Config { engine, listen, heartbeat_interval, ..Default::default() };
+    let broker = Broker::start(config).await.unwrap();
+    if !dir.join("seen").exists() {
+        empty(&broker.local_addr().to_string()).await;
+        std::fs::create_dir_all(dir).unwrap();
+        std::fs::write(dir.join("seen"), "").unwrap();
+    }
+    broker
+}
+
+/// Deletes all topics and groups.
+async fn empty(address: &str) {
+    let client = Client::with_config(config(address)).await.unwrap();
     for topic in client.list_topics().await.unwrap() {
         client.delete_topic(&topic.name).await.unwrap();
     }
+    for group in client.list_groups().await.unwrap() {
+        let deleted = client.delete_group(&group.group).await;
+        // Members with an instance id may still be expected back, and Kafka lets go of a group by itself
+        // once there are no topics to its offsets.
+        let expected = [ErrorCode::GroupNotEmpty, ErrorCode::UnknownGroup].map(Some);
+        let as_expected = |error: &Error| expected.contains(&error.code());
+        assert!(deleted.as_ref().err().is_none_or(as_expected), "{deleted:?}");
+    }
     client.close().await;
-    broker
 }
 
 pub async fn broker() -> (tempfile::TempDir, Broker, String) {

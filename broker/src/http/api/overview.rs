@@ -67,7 +67,7 @@ pub async fn overview(session: &mut Session<'_>) -> Result<Overview> {
         },
         status,
         reason,
-        address: format!("{}:{}", shared.advertised_host(), shared.local_addr.port()),
+        address: format!("{}:{}", shared.advertised_host(), shared.advertised_port()),
         durability: match shared.config.durability {
             Durability::Fsync => "fsync",
             Durability::Os => "os",

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::LinkError;
 use super::api::Api;
-use super::guard;
+use super::{guard, tls};
 
 /// How much is read at a time of a response that is still to come.
 const READ_AHEAD: usize = 256 << 10;
@@ -218,7 +218,8 @@ async fn write(
             return;
         }
         if let Err(error) = write_all(&mut stream, frames).await {
-            return shared.fail(LinkError::Lost(format!("cannot write: {error}")));
+            let reason = format!("cannot write: {}", tls::explain(&error));
+            return shared.fail(LinkError::Lost(reason));
         }
     }
 }
@@ -235,7 +236,10 @@ async fn read(mut stream: impl AsyncRead + Unpin, shared: Arc<Shared>, max_respo
     loop {
         let frame = match read_frame(&mut stream, &mut input, max_response).await {
             Ok(frame) => frame,
-            Err(error) => return shared.fail(LinkError::Lost(format!("cannot read: {error}"))),
+            Err(error) => {
+                let reason = format!("cannot read: {}", tls::explain(&error));
+                return shared.fail(LinkError::Lost(reason));
+            }
         };
         let correlation = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id));
         let waiting = shared.lock().waiting.pop_front();

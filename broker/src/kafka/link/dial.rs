@@ -1,5 +1,7 @@
 //! How a connection comes about: TCP, TLS, versions, SASL.
 
+use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use kafka_protocol::messages::ApiVersionsRequest;
@@ -12,6 +14,8 @@ use tokio_rustls::TlsConnector;
 use super::{Connection, LinkError, api, sasl, tls};
 use crate::Result;
 use crate::kafka::config::KafkaConfig;
+
+const WRONG_PROTOCOL: &str = "; is security.protocol that of this listener?";
 
 /// Makes connections.
 pub struct Dialer {
@@ -35,9 +39,14 @@ impl Dialer {
     /// Connects to a node, ready for requests.
     pub async fn dial(&self, host: &str, port: u16) -> std::result::Result<Connection, LinkError> {
         let dialing = tokio::time::timeout(self.config.connect_timeout, self.connect(host, port));
+        let unreachable = |reason: &dyn fmt::Display, hint: &str| {
+            let at = format_args!("no connection to Kafka at {host}:{port}");
+            LinkError::Unreachable(format!("{at}: {reason}{hint}"))
+        };
         let mut connection = match dialing.await {
-            Ok(connected) => connected.map_err(|e| {
-                LinkError::Unreachable(format!("no connection to Kafka at {host}:{port}: {e}"))
+            Ok(connected) => connected.map_err(|e| match e.kind() {
+                ErrorKind::UnexpectedEof => unreachable(&"it hangs up", WRONG_PROTOCOL),
+                _ => unreachable(&tls::explain(&e), ""),
             })?,
             Err(_) => {
                 return Err(LinkError::Unreachable(format!(
@@ -49,7 +58,13 @@ impl Dialer {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str("flymq"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        let versions = connection.call(&request, self.config.request_timeout).await?;
+        let answer = connection.call(&request, self.config.request_timeout).await;
+        let versions = answer.map_err(|error| match error {
+            // A listener for TLS hangs up on what is none.
+            LinkError::Lost(reason) if self.tls.is_none() => unreachable(&reason, WRONG_PROTOCOL),
+            LinkError::Lost(reason) => unreachable(&reason, ""),
+            error => error,
+        })?;
         api::check(&versions)?;
         if let Some(lifetime) = sasl::authenticate(&connection, &self.config).await? {
             // Well before the node ends it, and not all at once.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flymq_auth::{AuthError, Password, plain, scram};
+use flymq_auth::{AuthError, Hash, Password, Sha256, Sha512, plain, scram};
 use flymq_protocol::{ErrorCode, ProtocolError};
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
@@ -24,9 +24,8 @@ pub async fn authenticate(
         SaslMechanism::Plain => {
             session.step(plain::message(user, password).to_vec()).await?;
         }
-        SaslMechanism::ScramSha256 => {
-            session.scram(user, password.clone()).await?;
-        }
+        SaslMechanism::ScramSha256 => session.scram::<Sha256>(user, password.clone()).await?,
+        SaslMechanism::ScramSha512 => session.scram::<Sha512>(user, password.clone()).await?,
     }
     Ok(session.lifetime)
 }
@@ -47,7 +46,8 @@ impl Session<'_> {
             return Ok(());
         }
         let offered: Vec<&str> = response.mechanisms.iter().map(|m| m.as_str()).collect();
-        Err(refused(format!("it takes {}, not {name}", offered.join(", "))))
+        let offered = offered.join(", ");
+        Err(refused(format!("it takes {offered}, not {name}; see sasl.mechanism")))
     }
 
     async fn step(&mut self, data: Vec<u8>) -> Result<Vec<u8>, LinkError> {
@@ -55,7 +55,8 @@ impl Session<'_> {
         let response = self.connection.call(&request, self.config.request_timeout).await?;
         if response.error_code != 0 {
             let reason = response.error_message.as_deref().unwrap_or("the credentials are wrong");
-            return Err(refused(crate::topic::shorten_to(reason, 300)));
+            let reason = crate::topic::shorten_to(reason, 300);
+            return Err(refused(format!("{reason}; see sasl.username and sasl.password")));
         }
         self.lifetime = u64::try_from(response.session_lifetime_ms)
             .ok()
@@ -64,13 +65,14 @@ impl Session<'_> {
         Ok(response.auth_bytes.to_vec())
     }
 
-    async fn scram(&mut self, user: &str, password: Password) -> Result<(), LinkError> {
+    async fn scram<H: Hash>(&mut self, user: &str, password: Password) -> Result<(), LinkError> {
         let client = scram::Client::new(user, None);
         let server_first = self.step(client.first().into_bytes()).await?;
         // Kafka's nonce is its own; there is no challenge of the connection in it.
         let reply = client.reply(&server_first, b"").map_err(failed)?;
         let (salt, iterations) = (reply.salt().to_vec(), reply.iterations());
-        let stretching = tokio::task::spawn_blocking(move || password.derive(&salt, iterations));
+        let stretch = move || password.derive_with::<H>(&salt, iterations);
+        let stretching = tokio::task::spawn_blocking(stretch);
         let keys = stretching
             .await
             .map_err(|_| LinkError::Lost("the broker is stopping".to_owned()))?

@@ -1,12 +1,13 @@
 //! TLS towards Kafka.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsConnector;
 
@@ -47,6 +48,33 @@ pub fn connector(config: &KafkaConfig) -> Result<Option<TlsConnector>> {
         _ => builder.with_no_client_auth(),
     };
     Ok(Some(Arc::new(client).into()))
+}
+
+/// A failure of a connection, with what to do if it is one of TLS that has a usual cause.
+pub fn explain(error: &io::Error) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause.and_then(advice) {
+        Some(advice) => format!("{error}; {advice}"),
+        None => error.to_string(),
+    }
+}
+
+fn advice(error: &rustls::Error) -> Option<&'static str> {
+    use AlertDescription::*;
+    Some(match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "see ssl.ca.location: it has to name the authority that signed the nodes' certificates"
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "a node's certificate has to be for the name that Kafka advertises the node by",
+        rustls::Error::InvalidMessage(_) => "is security.protocol that of this listener?",
+        rustls::Error::AlertReceived(
+            CertificateRequired | BadCertificate | UnknownCA | CertificateUnknown
+            | CertificateExpired | AccessDenied | HandshakeFailure,
+        ) => "see ssl.certificate.location: it has to name a certificate that the nodes trust",
+        _ => return None,
+    })
 }
 
 fn certificates(path: &Path, option: &str) -> Result<Vec<CertificateDer<'static>>> {

@@ -31,7 +31,7 @@ use coordinator::{Fate, invalid};
 pub use offsets::GroupOffsets;
 
 use super::inner::Inner;
-use super::{Delivery, Handle};
+use super::{Delivery, DeliveryListener, Handle};
 use crate::clock::after;
 use crate::error::{Error, Result};
 use crate::link::{Lane, Retry};
@@ -243,6 +243,21 @@ impl Transaction {
     pub async fn send(&self, topic: &str, record: Record) -> Result<Delivery> {
         self.check("send")?;
         self.transactions().inner.send(topic, record, self.number).await
+    }
+
+    /// Takes a record in if nothing has to be waited for, as
+    /// [`Producer::post_now`](super::Producer::post_now).
+    pub fn post_now(
+        &self,
+        topic: &str,
+        record: Record,
+        listener: &Arc<dyn DeliveryListener>,
+        tag: u64,
+    ) -> std::result::Result<Result<()>, Record> {
+        match self.check("send") {
+            Ok(()) => self.transactions().inner.post_now(topic, record, self.number, listener, tag),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     /// Takes a record in if there is room for it now, as

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Topics, offsets, groups, users and rules. From {@link FlyMQClient#admin()}. */
+/** Topics, offsets, the cluster, groups, users and rules. From {@link FlyMQClient#admin()}. */
 public final class Admin {
   private final FlyMQClient client;
 
@@ -169,7 +169,17 @@ public final class Admin {
   /** {@return which brokers there are, as they want to be addressed} */
   public List<BrokerAddress> brokers() {
     return call(Native::brokerList, new Out())
-        .list(in -> new BrokerAddress(in.int32(), in.text(), in.int32()));
+        .list(BrokerAddress::read);
+  }
+
+  /**
+   * How the cluster is: which brokers are alive, which nodes the engine has, and which partitions lack copies.
+   *
+   * @return what there is to know
+   * @throws io.flymq.client.errors.NotAuthorizedException without the permission to describe the cluster
+   */
+  public ClusterStatus clusterStatus() {
+    return ClusterStatus.read(call(Native::clusterStatus, new Out()));
   }
 
   /** {@return the groups that have members or committed offsets, by name} */
@@ -210,7 +220,7 @@ public final class Admin {
    */
   public Map<TopicPartition, GroupOffset> groupOffsets(String group) {
     In in = call(Native::groupOffsets, new Out().text(group));
-    return Consumer.byPartition(in.list(Consumer::groupOffset));
+    return Partitions.byPartition(in.list(Partitions::groupOffset));
   }
 
   /**
@@ -250,8 +260,8 @@ public final class Admin {
     if (partitions != null) {
       out.list(partitions, Out::int32);
     }
-    return Consumer.byPartition(
-        call(Native::groupResetOffsets, out).list(Consumer::groupOffset));
+    return Partitions.byPartition(
+        call(Native::groupResetOffsets, out).list(Partitions::groupOffset));
   }
 
   /**
@@ -265,7 +275,7 @@ public final class Admin {
         .list(
             in ->
                 new PartitionLag(
-                    Consumer.partition(in), in.optionalInt64(), in.int64(), in.optionalInt64()));
+                    Partitions.partition(in), in.optionalInt64(), in.int64(), in.optionalInt64()));
   }
 
   /**

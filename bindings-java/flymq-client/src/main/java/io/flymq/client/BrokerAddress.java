@@ -1,5 +1,7 @@
 package io.flymq.client;
 
+import io.flymq.client.internal.In;
+
 /**
  * Where a broker listens.
  *
@@ -7,4 +9,8 @@ package io.flymq.client;
  * @param host host name or address
  * @param port port
  */
-public record BrokerAddress(int id, String host, int port) {}
+public record BrokerAddress(int id, String host, int port) {
+  static BrokerAddress read(In in) {
+    return new BrokerAddress(in.int32(), in.text(), in.int32());
+  }
+}

@@ -1,15 +1,11 @@
 package io.flymq.client;
 
-import io.flymq.client.errors.ErrorCode;
 import io.flymq.client.errors.FlyMQException;
-import io.flymq.client.errors.SerializationException;
 import io.flymq.client.internal.Call;
-import io.flymq.client.internal.Errors;
 import io.flymq.client.internal.Handle;
 import io.flymq.client.internal.In;
 import io.flymq.client.internal.Native;
 import io.flymq.client.internal.Out;
-import io.flymq.client.internal.Sender;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -18,11 +14,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -56,14 +48,8 @@ public final class Consumer<K, V> implements AutoCloseable {
 
   private final FlyMQClient client;
   private final Handle handle;
-  private final ConsumerRecords.Decoder<K, V> decoder;
   private final int maxPollRecords;
-  /** Held by the thread that polls, while it tells the listener too. */
-  private final ReentrantLock polling = new ReentrantLock();
-  private volatile RebalanceListener listener;
-  /** Why records could not be decoded, for the poll that tells it. */
-  private final Map<TopicPartition, RecordDeserializationException> refused =
-      new ConcurrentHashMap<>();
+  private final Polling<K, V> polling;
 
   Consumer(
       FlyMQClient client,
@@ -73,9 +59,8 @@ public final class Consumer<K, V> implements AutoCloseable {
       RebalanceListener listener) {
     this.client = client;
     this.handle = new Handle(this, "consumer", number);
-    this.decoder = decoder;
     this.maxPollRecords = maxPollRecords;
-    this.listener = listener;
+    this.polling = new Polling<>(this, handle, decoder, listener);
   }
 
   long handle() {
@@ -108,7 +93,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @param listener hears of changes from now on
    */
   public void subscribe(Collection<String> topics, RebalanceListener listener) {
-    this.listener = listener;
+    polling.tell(listener);
     subscribe(topics);
   }
 
@@ -123,12 +108,7 @@ public final class Consumer<K, V> implements AutoCloseable {
 
   /** Gives up all partitions, as in a rebalance, and leaves the group. */
   public void unsubscribe() {
-    alone(
-        () -> {
-          call(Native::consumerUnsubscribe, new Out());
-          tellPending();
-          return call(Native::consumerEndUnsubscribe, new Out());
-        });
+    polling.unsubscribe();
   }
 
   /**
@@ -143,7 +123,7 @@ public final class Consumer<K, V> implements AutoCloseable {
             .list(
                 partitions.entrySet(),
                 (out, entry) -> {
-                  write(out, entry.getKey());
+                  Partitions.write(out, entry.getKey());
                   entry.getValue().write(out);
                 }));
   }
@@ -161,7 +141,7 @@ public final class Consumer<K, V> implements AutoCloseable {
 
   /** {@return the partitions that are read} */
   public Set<TopicPartition> assignment() {
-    return new TreeSet<>(call(Native::consumerAssignment, new Out()).list(Consumer::partition));
+    return new TreeSet<>(call(Native::consumerAssignment, new Out()).list(Partitions::partition));
   }
 
   /**
@@ -193,78 +173,12 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @return the records
    */
   public ConsumerRecords<K, V> poll(Duration timeout, int maxRecords) {
-    if (maxRecords < 1) {
-      throw Errors.invalid("maxRecords is 1 or more, not " + maxRecords);
-    }
-    if (!polling.tryLock()) {
-      throw Errors.invalid("another thread polls this consumer: use one consumer a thread");
-    }
-    try {
-      if (polling.getHoldCount() > 1) {
-        throw Errors.invalid("a rebalance listener cannot poll: return from it first");
-      }
-      long began = System.nanoTime();
-      while (true) {
-        Duration left = timeout.minusNanos(System.nanoTime() - began);
-        In in = event(maxRecords, left);
-        int kind = in.int8();
-        if (kind <= 1) {
-          return new ConsumerRecords<>(kind == 1 ? in : null, decoder, this::refuse);
-        }
-        tell(kind, in);
-      }
-    } catch (SerializationException error) {
-      throw told(error);
-    } finally {
-      polling.unlock();
-    }
-  }
-
-  /** Decides about a record that cannot be decoded: whether reading goes on behind it. */
-  private boolean refuse(RecordDeserializationException error) {
-    ConsumerRecord<byte[], byte[]> record = error.record();
-    refused.put(record.topicPartition(), error);
-    Out out = write(new Out(256), record.topicPartition());
-    out.int64(record.offset()).int64(record.timestamp());
-    out.bytes(record.key()).bytes(record.value()).list(record.headers().toList(), Sender::encode);
-    return call(Native::consumerRefuse, out.text(error.details().message())).flag();
-  }
-
-  /** The error with the record that it is about. */
-  private SerializationException told(SerializationException error) {
-    return refused.values().stream()
-        .filter(known -> known.details().message().equals(error.details().message()))
-        .findFirst()
-        .map(SerializationException.class::cast)
-        .orElse(error);
-  }
-
-  private In event(int maxRecords, Duration timeout) {
-    Out out = new Out(16).int32(maxRecords).duration(timeout);
-    return Call.wait(Native::consumerPoll, handle.get(), out, this::wakeup, late -> {});
-  }
-
-  /** Tells the listener what has to be told before partitions are given up. */
-  private void tellPending() {
-    In in;
-    int kind;
-    while ((kind = (in = event(0, Duration.ZERO)).int8()) > 1) {
-      tell(kind, in);
-    }
-  }
-
-  private void tell(int kind, In in) {
-    List<TopicPartition> partitions = in.list(Consumer::partition);
-    switch (kind) {
-      case 2 -> listener.onAssigned(this, partitions);
-      case 3 -> listener.onRevoked(this, partitions);
-      default -> listener.onLost(this, partitions);
-    }
+    return polling.poll(timeout, maxRecords);
   }
 
   /** Has the poll that is under way, else the next one, throw {@code WaitInterruptedException}. */
   public void wakeup() {
-    call(Native::consumerWakeup, new Out());
+    polling.wakeup();
   }
 
   /**
@@ -292,7 +206,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @param offsets each the last one processed of its partition
    */
   public void commit(Collection<GroupOffset> offsets) {
-    call(Native::consumerCommit, new Out().flag(true).list(offsets, Consumer::write));
+    call(Native::consumerCommit, new Out().flag(true).list(offsets, Partitions::write));
   }
 
   /**
@@ -311,7 +225,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @return done when it is stored
    */
   public CompletableFuture<Void> commitAsync(Collection<GroupOffset> offsets) {
-    return start(new Out().flag(true).list(offsets, Consumer::write));
+    return start(new Out().flag(true).list(offsets, Partitions::write));
   }
 
   private CompletableFuture<Void> start(Out out) {
@@ -326,8 +240,8 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @return what is committed of each; those without a commit are left out
    */
   public Map<TopicPartition, GroupOffset> committed(Collection<TopicPartition> partitions) {
-    Out out = new Out().list(partitions, Consumer::write);
-    return byPartition(call(Native::consumerCommitted, out).list(Consumer::groupOffset));
+    Out out = new Out().list(partitions, Partitions::write);
+    return Partitions.byPartition(call(Native::consumerCommitted, out).list(Partitions::groupOffset));
   }
 
   /**
@@ -337,7 +251,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @return the offset
    */
   public long position(TopicPartition partition) {
-    return call(Native::consumerPosition, write(new Out(), partition)).int64();
+    return call(Native::consumerPosition, Partitions.write(new Out(), partition)).int64();
   }
 
   /**
@@ -347,7 +261,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @return an upper bound of the records to come; empty before the first fetch
    */
   public OptionalLong lag(TopicPartition partition) {
-    Long lag = call(Native::consumerLag, write(new Out(), partition)).optionalInt64();
+    Long lag = call(Native::consumerLag, Partitions.write(new Out(), partition)).optionalInt64();
     return lag == null ? OptionalLong.empty() : OptionalLong.of(lag);
   }
 
@@ -358,7 +272,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @param start where to go on
    */
   public void seek(TopicPartition partition, StartOffset start) {
-    Out out = write(new Out(), partition);
+    Out out = Partitions.write(new Out(), partition);
     start.write(out);
     call(Native::consumerSeek, out);
   }
@@ -388,7 +302,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @param partitions partitions that are read
    */
   public void pause(Collection<TopicPartition> partitions) {
-    call(Native::consumerPause, new Out().flag(true).list(partitions, Consumer::write));
+    call(Native::consumerPause, new Out().flag(true).list(partitions, Partitions::write));
   }
 
   /**
@@ -397,7 +311,7 @@ public final class Consumer<K, V> implements AutoCloseable {
    * @param partitions partitions that are read
    */
   public void resume(Collection<TopicPartition> partitions) {
-    call(Native::consumerPause, new Out().flag(false).list(partitions, Consumer::write));
+    call(Native::consumerPause, new Out().flag(false).list(partitions, Partitions::write));
   }
 
   /** {@return whom the consumer acts for in its group; {@code null} before it is a member} */
@@ -436,81 +350,10 @@ public final class Consumer<K, V> implements AutoCloseable {
   }
 
   private void close(Duration timeout, boolean abandon) {
-    if (handle.isClosed()) {
-      return;
-    }
-    alone(
-        () -> {
-          if (!handle.isClosed()) {
-            try {
-              call(Native::consumerBeginClose, new Out().flag(abandon));
-              tellBeforeClose();
-            } finally {
-              handle.close(
-                  number -> Call.wait(Native::consumerEndClose, number, new Out().duration(timeout)));
-            }
-          }
-          return null;
-        });
-  }
-
-  private void tellBeforeClose() {
-    try {
-      tellPending();
-    } catch (FlyMQException error) {
-      // What polling fails with, such as being fenced, does not keep from closing; what the listener
-      // throws is the application's own.
-      if (error.code() == ErrorCode.CLOSED.code()) {
-        throw error;
-      }
-    }
-  }
-
-  /** Does something while no other thread polls; one that does is woken. */
-  private <T> @Nullable T alone(Supplier<@Nullable T> work) {
-    if (polling.isHeldByCurrentThread()) {
-      throw Errors.invalid("a rebalance listener cannot do this: return from it first");
-    }
-    try {
-      while (!polling.tryLock(10, TimeUnit.MILLISECONDS)) {
-        wakeup();
-      }
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      throw ErrorCode.INTERRUPTED.exception("the thread was interrupted while another one polled");
-    }
-    try {
-      return work.get();
-    } finally {
-      polling.unlock();
-    }
+    polling.close(timeout, abandon);
   }
 
   private In call(Call.Operation operation, Out out) {
     return Call.wait(operation, handle.get(), out);
-  }
-
-  static Out write(Out out, TopicPartition partition) {
-    return out.text(partition.topic()).int32(partition.partition());
-  }
-
-  static Out write(Out out, GroupOffset offset) {
-    return out.text(offset.topic())
-        .int32(offset.partition())
-        .int64(offset.offset())
-        .text(offset.metadata());
-  }
-
-  static TopicPartition partition(In in) {
-    return new TopicPartition(in.text(), in.int32());
-  }
-
-  static GroupOffset groupOffset(In in) {
-    return new GroupOffset(in.text(), in.int32(), in.int64(), in.text());
-  }
-
-  static Map<TopicPartition, GroupOffset> byPartition(List<GroupOffset> offsets) {
-    return offsets.stream()
-        .collect(Collectors.toMap(GroupOffset::topicPartition, Function.identity()));
   }
 }

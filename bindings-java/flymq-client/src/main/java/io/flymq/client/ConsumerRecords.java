@@ -69,7 +69,7 @@ public final class ConsumerRecords<K, V> implements Iterable<ConsumerRecord<K, V
     int total = 0;
     int left = in == null ? 0 : in.int32();
     for (; in != null && left > 0; left--) {
-      TopicPartition partition = Consumer.partition(in);
+      TopicPartition partition = Partitions.partition(in);
       int records = in.int32();
       int length = in.int32();
       found.add(new Run(partition, records, in.position()));

@@ -51,7 +51,8 @@ public final class FlyMQClientBuilder {
   }
 
   /**
-   * Sets an option by its name; {@code docs/options.md} lists all of them.
+   * Sets an option by its name; {@link OptionInfo#ofClient()} lists all of them, and so does {@code
+   * docs/options.md}.
    *
    * @param name its name, such as {@code connect_timeout_ms}
    * @param value its value

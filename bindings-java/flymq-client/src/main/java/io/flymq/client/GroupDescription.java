@@ -48,8 +48,8 @@ public record GroupDescription(
           in.int32(),
           in.list(In::text),
           in.optionalText(),
-          in.list(Consumer::partition),
-          in.list(Consumer::partition));
+          in.list(Partitions::partition),
+          in.list(Partitions::partition));
     }
   }
 }

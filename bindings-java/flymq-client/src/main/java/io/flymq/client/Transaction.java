@@ -104,7 +104,7 @@ public final class Transaction<K, V> implements AutoCloseable {
    */
   public void sendOffsets(GroupMetadata member, Collection<GroupOffset> offsets) {
     Out out = new Out().text(member.group()).text(member.memberId()).int32(member.generation());
-    out.list(offsets, Consumer::write);
+    out.list(offsets, Partitions::write);
     Call.wait(Native::transactionOffsets, handle.get(), out);
   }
 

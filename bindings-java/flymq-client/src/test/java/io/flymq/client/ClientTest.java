@@ -232,6 +232,29 @@ class ClientTest {
   }
 
   @Test
+  void optionsAreListedAndEachDefaultIsTaken() {
+    FlyMQClientBuilder all = FlyMQClient.builder().addresses(broker.address());
+    for (OptionInfo option : OptionInfo.ofClient()) {
+      assertTrue(option.doc().endsWith("."), option.doc());
+      assertTrue(!option.secret() || option.defaultValue().isEmpty(), option.name());
+      if (!option.defaultValue().isEmpty()) {
+        all.option(option.name(), option.defaultValue());
+      }
+    }
+    all.connect().close();
+    ProducerBuilder<byte[], byte[]> producer = client.producer();
+    OptionInfo.ofProducer().stream()
+        .filter(option -> !option.defaultValue().isEmpty())
+        .forEach(option -> producer.option(option.name(), option.defaultValue()));
+    producer.build().close();
+    List<String> secrets =
+        OptionInfo.ofClient().stream().filter(OptionInfo::secret).map(OptionInfo::name).toList();
+    assertTrue(secrets.containsAll(List.of("password", "encryption_key")), secrets.toString());
+    assertTrue(OptionInfo.ofConsumer().stream().anyMatch(option -> option.name().equals("group")));
+    assertFalse(OptionInfo.ofTransactionalProducer().isEmpty());
+  }
+
+  @Test
   void whatIsClosedSaysSo() {
     FlyMQClient closed = FlyMQClient.connect(broker.address());
     Producer<byte[], byte[]> producer = closed.producer().build();

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.flymq.client.internal.Native;
 import io.flymq.client.serde.Serdes;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,6 +92,40 @@ class LifecycleTest {
       consumer.commit();
     } finally {
       broker.close();
+    }
+  }
+
+  /** Connects, and stays until its input ends. */
+  static final class LoggedProgram {
+    public static void main(String[] arguments) throws IOException {
+      try (FlyMQClient client = FlyMQClient.connect(arguments[0])) {
+        client.ping();
+        System.in.read();
+      }
+    }
+  }
+
+  @Test
+  void whatTheLibraryLogsIsLoggedBySlf4j() throws Exception {
+    try (EmbeddedBroker broker = EmbeddedBroker.start()) {
+      Process process =
+          Programs.start(
+              List.of("-Dorg.slf4j.simpleLogger.log.io.flymq=debug"),
+              LoggedProgram.class,
+              broker.address());
+      try (BufferedReader lines = process.inputReader()) {
+        String line = lines.readLine();
+        while (line != null && !line.contains("connected")) {
+          line = lines.readLine();
+        }
+        assertTrue(line != null && line.contains("DEBUG io.flymq.core.link.connection"), line);
+        assertTrue(line.contains(broker.address()), line);
+        process.outputWriter().close();
+        lines.lines().forEach(rest -> {});
+        assertEquals(0, process.waitFor());
+      } finally {
+        process.destroyForcibly();
+      }
     }
   }
 

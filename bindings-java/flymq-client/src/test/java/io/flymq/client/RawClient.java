@@ -47,8 +47,8 @@ final class RawClient implements AutoCloseable {
   private final DataOutputStream out;
   private int id;
 
-  RawClient(EmbeddedBroker broker) throws IOException {
-    socket = new Socket("127.0.0.1", broker.port());
+  RawClient(int port) throws IOException {
+    socket = new Socket("127.0.0.1", port);
     in = new DataInputStream(socket.getInputStream());
     out = new DataOutputStream(socket.getOutputStream());
     call("HELLO", Map.of("client_id", "raw"));

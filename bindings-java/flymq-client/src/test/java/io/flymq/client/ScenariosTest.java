@@ -35,7 +35,7 @@ class ScenariosTest {
   private static final Duration MOMENT = Duration.ofMillis(50);
 
   @TempDir Path data;
-  private EmbeddedBroker broker;
+  private Served broker;
   private FlyMQClient client;
   private final Map<String, Consumer<byte[], byte[]>> consumers = new HashMap<>();
   private final Map<String, TransactionalProducer<byte[], byte[]>> producers = new HashMap<>();
@@ -45,6 +45,7 @@ class ScenariosTest {
     return Stream.of("groups", "transactions")
         .map(folder -> Fixtures.conformance(folder + "/scenarios.json"))
         .flatMap(all -> StreamSupport.stream(all.spliterator(), false))
+        .filter(scenario -> scenario.path("engine").asText(Served.ENGINE).equals(Served.ENGINE))
         .map(scenario -> Arguments.of(scenario.get("name").asText(), scenario));
   }
 
@@ -59,7 +60,8 @@ class ScenariosTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("scenarios")
   void scenario(String name, JsonNode scenario) {
-    broker = EmbeddedBroker.builder().dataDir(data).start();
+    Served.emptyCluster();
+    broker = Served.start(data, 0);
     client = FlyMQClient.connect(broker.address());
     scenario
         .get("topics")
@@ -99,7 +101,7 @@ class ScenariosTest {
       case "add_partitions" -> client.admin().addPartitions(topic, step.get("partitions").asInt());
       case "restart_broker" -> {
         broker.close();
-        broker = EmbeddedBroker.builder().dataDir(data).port(broker.port()).start();
+        broker = Served.start(data, broker.port());
       }
       case "join" -> join(step);
       case "assigned" -> assigned(step.get("consumers"));

@@ -15,6 +15,7 @@ import io.flymq.spring.listener.ListenerInterceptor;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.springframework.context.annotation.Configuration;
@@ -53,6 +54,43 @@ class ContainerTest {
                 until(() -> committed(topic, topic) == 2);
               });
       assertThat(committed(topic, topic)).isEqualTo(2);
+    }
+  }
+
+  @Configuration(proxyBeanMethods = false)
+  static class Slow {
+    final CountDownLatch entered = new CountDownLatch(1);
+    final CountDownLatch finish = new CountDownLatch(1);
+
+    @FlyMQListener(topics = "${topic}", group = "${topic}", ackMode = "${mode}")
+    void handle(String text) throws InterruptedException {
+      if (text.equals("b")) {
+        entered.countDown();
+        finish.await();
+      }
+    }
+  }
+
+  /** What surely is committed while the second one is handled is the difference. */
+  @Test
+  void recordsCountBeforeTheNextOneOrInTheBackground() {
+    for (String mode : List.of("RECORD", "BATCH")) {
+      String topic = topic(1);
+      Apps.client().produce(topic, "a");
+      Apps.client().produce(topic, "b");
+      app()
+          .withUserConfiguration(Slow.class)
+          .withPropertyValues("topic=" + topic, "mode=" + mode)
+          .run(
+              context -> {
+                Slow slow = context.getBean(Slow.class);
+                slow.entered.await();
+                if (mode.equals("RECORD")) {
+                  assertThat(committed(topic, topic)).isEqualTo(0);
+                }
+                slow.finish.countDown();
+                until(() -> committed(topic, topic) == 1);
+              });
     }
   }
 

@@ -92,6 +92,8 @@ public final class Native {
 
   public static native byte @Nullable [] brokerList(long handle, long id, byte[] arguments, int length);
 
+  public static native byte @Nullable [] clusterStatus(long handle, long id, byte[] arguments, int length);
+
   public static native byte @Nullable [] userUpsert(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] userDelete(long handle, long id, byte[] arguments, int length);
@@ -181,6 +183,8 @@ public final class Native {
   public static native byte @Nullable [] keyringEncryptWith(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] keyringIds(long handle, long id, byte[] arguments, int length);
+
+  public static native byte @Nullable [] optionList(long handle, long id, byte[] arguments, int length);
 
   public static native byte @Nullable [] embeddedStart(long handle, long id, byte[] arguments, int length);
 

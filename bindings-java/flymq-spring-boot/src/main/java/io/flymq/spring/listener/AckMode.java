@@ -5,7 +5,10 @@ public enum AckMode {
   /** After each record, which is stored before the next one is handled. */
   RECORD,
 
-  /** When all records of a poll were handled. The fastest, and the default. */
+  /**
+   * In the background, one commit after the other, the last when all records of a poll were handled. The fastest,
+   * and the default.
+   */
   BATCH,
 
   /** When the listener says so with {@link Acknowledgment#acknowledge()}, some at a time. */

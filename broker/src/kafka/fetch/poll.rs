@@ -15,12 +15,12 @@ use kafka_protocol::messages::fetch_response::PartitionData;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::Inner;
-use super::errors::{self, unavailable};
-use super::fetch::{self, Asked, Place};
-use super::node::{Lane, POLL_LANES};
-use super::records::Decoded;
+use super::ask::{self, Asked, Place};
 use crate::Result;
+use crate::kafka::Inner;
+use crate::kafka::errors::{self, unavailable};
+use crate::kafka::node::{Lane, POLL_LANES};
+use crate::kafka::records::Decoded;
 
 /// How long one read on a lane waits. Readers who find all lanes taken wait for one to come free, so
 /// it is short.
@@ -50,7 +50,7 @@ impl News {
         if self.data.error_code != 0 {
             return Err(errors::error(self.data.error_code, "read"));
         }
-        self.decoded.get_or_init(|| fetch::decode(&self.data, offset)).clone()
+        self.decoded.get_or_init(|| ask::decode(&self.data, offset)).clone()
     }
 }
 
@@ -168,8 +168,7 @@ impl Poller {
         });
         let answer = match inner.cluster.node(self.node) {
             Ok(node) => {
-                let answer =
-                    fetch::ask(&node, Lane::Poll(lane), asked, isolation, MOST, TURN).await;
+                let answer = ask::ask(&node, Lane::Poll(lane), asked, isolation, MOST, TURN).await;
                 answer.map_err(ProtocolError::from)
             }
             Err(error) => Err(error),

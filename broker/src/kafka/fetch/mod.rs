@@ -1,81 +1,51 @@
 //! Reads: many partitions at once, waiting for records if asked to, within the budget; and single
 //! records.
 //!
-//! A fetch first asks each leader for what is there. Only if that is nothing does it wait, by way of
-//! the pollers of [`super::poll`].
+//! A fetch first asks each leader for what is there. Only if that is nothing, or the reader has just
+//! read everything, does it wait, by way of the pollers.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `target` | one partition of a fetch |
+//! | `ask` | what a leader is asked, and what its answer holds |
+//! | `poll` | waiting for records, on behalf of many readers |
+//! | `ends` | partitions that were read to their end |
+//! | `record` | reads of single records |
+
+mod ask;
+mod ends;
+mod poll;
+mod record;
+mod target;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use flymq_protocol::messages::*;
-use flymq_protocol::{Blob, ErrorCode, ProtocolError, Record, batch};
-use kafka_protocol::messages as kafka;
-use kafka_protocol::messages::fetch_request::{
-    FetchPartition as Wanted, FetchTopic as WantedTopic,
-};
+use flymq_protocol::{ErrorCode, ProtocolError};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use super::Inner;
 use super::cluster::{Leader, Topic};
 use super::errors::{self, Remedy, unavailable};
 use super::link::LinkError;
-use super::node::{Lane, Node};
-use super::offsets;
-use super::poll::{Found, Watch};
-use super::records::{self, Decoded, Reading};
+use super::{Inner, offsets};
 use crate::Result;
 use crate::budget::Room;
 use crate::engine::Fetched;
+pub use ask::decode;
+use ask::{Asked, ask};
+pub use ends::Ends;
+pub use poll::Pollers;
+use poll::{Found, Watch};
+pub use record::consume;
+use target::Target;
 
 /// The longest that a fetch may wait.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The least room a fetch takes from the budget.
 const LEAST_ROOM: usize = 64 << 10;
-/// How much is asked for to find one record. Kafka returns a whole batch at least.
-const ONE_RECORD: usize = 16 << 10;
-
-/// A partition to be read, and what was found in it.
-struct Target {
-    topic: usize,
-    partition: u32,
-    offset: u64,
-    max_bytes: usize,
-    answer: FetchedPartition,
-    /// Whether this round has brought an answer.
-    is_settled: bool,
-}
-
-impl Target {
-    fn fail(&mut self, error: ProtocolError) {
-        self.answer.error = error.code as u16;
-        self.answer.message = error.message;
-        self.is_settled = true;
-    }
-
-    fn has_news(&self) -> bool {
-        self.answer.error != 0 || self.answer.next_offset != self.offset
-    }
-
-    fn bytes(&self) -> usize {
-        self.answer.batches.iter().map(|batch| batch.records.len()).sum()
-    }
-
-    /// Takes over what was read.
-    fn take(&mut self, found: Decoded, data: &PartitionData) {
-        self.answer.batches.extend(found.batches);
-        self.answer.next_offset = self.answer.next_offset.max(found.next_offset);
-        // The leader notes the high watermark before it reads, and may read what came in between.
-        let latest = u64::try_from(data.high_watermark).unwrap_or(0);
-        self.answer.latest = latest.max(self.answer.next_offset);
-        self.answer.earliest = u64::try_from(data.log_start_offset).unwrap_or(0);
-        self.is_settled = true;
-    }
-}
-
 /// A fetch in work.
 struct Fetch {
     inner: Arc<Inner>,
@@ -84,9 +54,6 @@ struct Fetch {
     targets: Vec<Target>,
     begun: Instant,
 }
-
-/// A partition's coordinates on the wire.
-pub type Place = (Uuid, i32);
 
 /// Answers a fetch.
 pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> {
@@ -108,31 +75,26 @@ pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> 
         begun: Instant::now(),
     };
     for (topic, wanted) in request.topics.into_iter().enumerate() {
-        fetch.targets.extend(wanted.partitions.into_iter().map(|p| Target {
-            topic,
-            partition: p.partition,
-            offset: p.offset,
-            max_bytes: p.max_bytes as usize,
-            answer: FetchedPartition {
-                partition: p.partition,
-                next_offset: p.offset,
-                ..FetchedPartition::default()
-            },
-            is_settled: false,
-        }));
+        let target =
+            |p: FetchPartition| Target::new(topic, p.partition, p.offset, p.max_bytes as usize);
+        fetch.targets.extend(wanted.partitions.into_iter().map(target));
     }
     let most = request.max_bytes as usize;
-    let mut room = match inner.budget.try_take_up_to(most, LEAST_ROOM) {
-        Some(room) => room,
-        None => inner.budget.take(LEAST_ROOM).await,
-    };
-    fetch.read(most.min(room.bytes())).await?;
+    let mut room = None;
+    if wait.is_zero() || !fetch.is_at_ends() {
+        let taken = match inner.budget.try_take_up_to(most, LEAST_ROOM) {
+            Some(room) => room,
+            None => inner.budget.take(LEAST_ROOM).await,
+        };
+        fetch.read(most.min(taken.bytes())).await?;
+        room = Some(taken);
+    }
     while !fetch.is_due(min_bytes) && Instant::now() < deadline && !inner.is_stopping() {
         // Those who wait hold nothing that others need.
-        drop(room);
+        drop(room.take());
         fetch.wait(deadline).await;
         let size = fetch.bytes().max(LEAST_ROOM);
-        room = inner.budget.take(size).await;
+        room = Some(inner.budget.take(size).await);
     }
     Ok(fetch.finish(most, room))
 }
@@ -149,6 +111,30 @@ impl Fetch {
             _ => {
                 self.targets.iter().any(|target| target.answer.error != 0)
                     || self.bytes() >= min_bytes
+            }
+        }
+    }
+
+    /// Whether there was nothing more for the reader when it last was here, so that it is likely to
+    /// wait. Should there be something by now, waiting for it is over at once.
+    fn is_at_ends(&self) -> bool {
+        let topics: Vec<_> =
+            self.topics.iter().map(|name| self.inner.cluster.cached(name)).collect();
+        !self.targets.is_empty()
+            && self.targets.iter().all(|target| {
+                topics[target.topic].as_ref().is_some_and(|topic| {
+                    let place = (topic.id, target.partition as i32);
+                    self.inner.ends.get(place) == Some(target.offset)
+                })
+            })
+    }
+
+    /// Remembers which partitions were read to their ends.
+    fn note_ends(&self) {
+        for target in self.targets.iter().filter(|target| target.was_read_to_end()) {
+            if let Some(topic) = self.inner.cluster.cached(&self.topics[target.topic]) {
+                let place = (topic.id, target.partition as i32);
+                self.inner.ends.put(place, target.answer.next_offset);
             }
         }
     }
@@ -360,14 +346,15 @@ impl Fetch {
     }
 
     /// The answer, with what has news.
-    fn finish(self, most: usize, room: Room) -> Fetched {
+    fn finish(self, most: usize, room: Option<Room>) -> Fetched {
+        self.note_ends();
         let mut batches = max_fetched_batches(self.targets.len());
         let mut bytes = most;
         let mut response = FetchResponse::default();
         let mut last = usize::MAX;
         for mut target in self.targets {
             let news = target.has_news();
-            trim(&mut target, &mut batches, &mut bytes, response.topics.is_empty());
+            target.trim(&mut batches, &mut bytes, response.topics.is_empty());
             if !news || !target.has_news() {
                 continue;
             }
@@ -380,158 +367,6 @@ impl Fetch {
                 topic.partitions.push(target.answer);
             }
         }
-        Fetched { response, room: Some(room) }
-    }
-}
-
-/// Leaves out batches for which there is no room; they come with the next fetch. One is kept if
-/// there is nothing else.
-fn trim(target: &mut Target, batches: &mut usize, bytes: &mut usize, is_first: bool) {
-    let mut own = target.max_bytes;
-    let mut keep = 0;
-    for batch in &target.answer.batches {
-        let size = batch.records.len();
-        let fits = size <= *bytes && size <= own;
-        let must_come = keep == 0 && is_first;
-        if *batches == 0 || !(fits || must_come) {
-            break;
-        }
-        *batches -= 1;
-        *bytes = bytes.saturating_sub(size);
-        own = own.saturating_sub(size);
-        keep += 1;
-    }
-    if let Some(left) = target.answer.batches.get(keep) {
-        target.answer.next_offset = left.base_offset.max(target.offset);
-        target.answer.batches.truncate(keep);
-    }
-}
-
-/// What a leader is asked about one partition.
-#[derive(Clone, Copy)]
-pub struct Asked {
-    pub place: Place,
-    pub offset: u64,
-    pub max_bytes: usize,
-}
-
-/// Asks a leader for records of many partitions, each named once.
-pub async fn ask(
-    node: &Node,
-    lane: Lane,
-    places: impl Iterator<Item = Asked>,
-    isolation: Isolation,
-    most: usize,
-    wait: Duration,
-) -> std::result::Result<HashMap<Place, PartitionData>, LinkError> {
-    let as_i32 = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    let mut topics: HashMap<Uuid, Vec<Wanted>> = HashMap::new();
-    let mut order = Vec::new();
-    for asked in places {
-        let wanted = Wanted::default()
-            .with_partition(asked.place.1)
-            .with_fetch_offset(i64::try_from(asked.offset).unwrap_or(i64::MAX))
-            .with_partition_max_bytes(as_i32(asked.max_bytes));
-        topics
-            .entry(asked.place.0)
-            .or_insert_with_key(|id| {
-                order.push(*id);
-                Vec::new()
-            })
-            .push(wanted);
-    }
-    // In the order asked for: what comes first is served first.
-    let topic = |id: Uuid| {
-        let partitions = topics.remove(&id).unwrap_or_default();
-        WantedTopic::default().with_topic_id(id).with_partitions(partitions)
-    };
-    let topics = order.into_iter().map(topic).collect();
-    let request = kafka::FetchRequest::default()
-        .with_max_wait_ms(as_i32(wait.as_millis() as usize))
-        .with_min_bytes(1)
-        .with_max_bytes(as_i32(most))
-        .with_isolation_level(isolation as i8)
-        .with_topics(topics);
-    let response = node.call_for(lane, &request, wait).await?;
-    if response.error_code != 0 {
-        return Err(LinkError::Lost(errors::error(response.error_code, "read").message));
-    }
-    let mut parts = HashMap::new();
-    for topic in response.responses {
-        for part in topic.partitions {
-            parts.insert((topic.topic_id, part.partition_index), part);
-        }
-    }
-    Ok(parts)
-}
-
-/// What of a partition's answer a reader at `offset` sees.
-pub fn decode(data: &PartitionData, offset: u64) -> Result<Decoded> {
-    let aborted: Vec<_> = data
-        .aborted_transactions
-        .iter()
-        .flatten()
-        .map(|aborted| (aborted.producer_id.0, aborted.first_offset))
-        .collect();
-    let records = data.records.clone().unwrap_or_default();
-    records::decode(records, &Reading { from: offset, aborted: &aborted })
-}
-
-/// Reads the first visible record at or after an offset.
-pub async fn consume(inner: Arc<Inner>, request: ConsumeRequest) -> Result<ConsumeResponse> {
-    let _room = inner.budget.take(LEAST_ROOM).await;
-    let mut offset = request.offset;
-    loop {
-        let target = Target {
-            topic: 0,
-            partition: request.partition,
-            offset,
-            max_bytes: ONE_RECORD,
-            answer: FetchedPartition {
-                partition: request.partition,
-                next_offset: offset,
-                ..FetchedPartition::default()
-            },
-            is_settled: false,
-        };
-        let mut fetch = Fetch {
-            inner: inner.clone(),
-            isolation: request.isolation,
-            topics: vec![request.topic.clone()],
-            targets: vec![target],
-            begun: Instant::now(),
-        };
-        fetch.read(ONE_RECORD).await?;
-        let Some(Target { answer, .. }) = fetch.targets.pop() else {
-            return Err(errors::malformed("a read came to nothing"));
-        };
-        if answer.error != 0 {
-            let code = ErrorCode::from_u16(answer.error).unwrap_or(ErrorCode::Internal);
-            return Err(ProtocolError::new(code, answer.message));
-        }
-        for batch in &answer.batches {
-            for record in batch.records(batch::DEFAULT_MAX_RAW)? {
-                let record = record?;
-                if record.offset >= request.offset {
-                    let next_offset = record.offset + 1;
-                    return Ok(ConsumeResponse { record: Some(consumed(record)), next_offset });
-                }
-            }
-        }
-        if answer.next_offset == offset {
-            return Ok(ConsumeResponse { record: None, next_offset: offset });
-        }
-        offset = answer.next_offset;
-    }
-}
-
-fn consumed(record: Record) -> ConsumedRecord {
-    let blob = |bytes: Bytes| Blob(bytes);
-    ConsumedRecord {
-        offset: record.offset,
-        timestamp: record.timestamp,
-        key: record.key.map(blob),
-        value: record.value.map(blob),
-        headers: record.headers.into_iter().map(|(n, v)| (n, v.map(blob))).collect(),
+        Fetched { response, room }
     }
 }

@@ -2,25 +2,23 @@
 //!
 //! Everything in them is small and read often, so it is read without waiting at the node: a request
 //! that waits would stand in front of clients' requests, or behind them.
+//!
+//! `entries` has their records.
 
-use std::collections::HashSet;
+mod entries;
+
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
-use flymq_protocol::{ErrorCode, ProtocolError};
+use bytes::Bytes;
 use kafka_protocol::ResponseError as E;
-use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::AbortedTransaction;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, FetchRequest, MetadataRequest, ProduceRequest,
-    TransactionalId,
-};
-use kafka_protocol::records::{
-    Compression, Record, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    BrokerId, CreateTopicsRequest, CreateTopicsResponse, FetchRequest, ListOffsetsRequest,
+    MetadataRequest, ProduceRequest, TransactionalId,
 };
 use uuid::Uuid;
 
@@ -31,10 +29,13 @@ use super::topics::{copies, text, topic_name};
 use super::transactions::Identity;
 use super::{Inner, retry};
 use crate::Result;
+pub use entries::Entry;
 
 /// How much is read at a time.
 const READ_BYTES: i32 = 4 << 20;
 const READ_COMMITTED: i8 = 1;
+/// In place of a time: the oldest record.
+const EARLIEST: i64 = -2;
 
 /// Such a topic.
 pub struct Journal {
@@ -48,15 +49,6 @@ pub struct Journal {
 struct Place {
     topic: Uuid,
     leader: Arc<Node>,
-}
-
-/// A record of a journal; without a value, what the key names is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    pub key: String,
-    pub value: Option<Bytes>,
-    /// When it was written, by the clock of whoever the topic's configuration says.
-    pub timestamp: i64,
 }
 
 /// What was read.
@@ -198,23 +190,39 @@ impl Journal {
         let found = found.ok_or_else(|| malformed("Kafka says nothing of a partition"))?;
         match E::try_from_code(found.error_code) {
             None => {}
-            // Kafka has dropped what was there, and more.
-            Some(E::OffsetOutOfRange) if from < found.log_start_offset => {
-                return Ok(Page { next: found.log_start_offset, ..Page::default() });
+            // Kafka has dropped what was there, and does not say here where it goes on.
+            Some(E::OffsetOutOfRange) => {
+                return Ok(Page { next: self.earliest(place).await?, ..Page::default() });
             }
             Some(_) => return Err(errors::error(found.error_code, &what)),
         }
-        let aborted = found.aborted_transactions.unwrap_or_default();
-        let (entries, next) = decode(found.records.unwrap_or_default(), &aborted, from)?;
+        let (entries, next) = entries::decode(&found, from)?;
         // Kafka sends a batch at least, where there is one.
         let is_end = next == from || next >= found.last_stable_offset;
         Ok(Page { entries, next, is_end })
     }
 
+    /// The offset of the oldest record that there is.
+    async fn earliest(&self, place: &Place) -> Result<i64> {
+        let partition = ListOffsetsPartition::default().with_timestamp(EARLIEST);
+        let topic = ListOffsetsTopic::default()
+            .with_name(topic_name(self.name))
+            .with_partitions(vec![partition]);
+        let request =
+            ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+        let answer = place.leader.call(Lane::Control(0), &request).await?;
+        let mut topics = answer.topics.into_iter();
+        let found = topics.next().and_then(|topic| topic.partitions.into_iter().next());
+        let found = found.ok_or_else(|| malformed("Kafka says nothing of a partition"))?;
+        match found.error_code {
+            0 => Ok(found.offset),
+            code => Err(errors::error(code, &format!("find the beginning of {}", self.name))),
+        }
+    }
+
     /// Writes an entry that may be written twice if an answer is lost.
     pub async fn append(&self, key: &str, value: Option<Bytes>) -> Result<()> {
-        let nobody = Identity { producer_id: -1, epoch: -1 };
-        let records = encode(&[(key.to_owned(), value)], nobody, false)?;
+        let records = entries::encode(&[(key.to_owned(), value)], None)?;
         self.write(None, records).await
     }
 
@@ -225,7 +233,7 @@ impl Journal {
         identity: Identity,
         entries: &[(String, Option<Bytes>)],
     ) -> Result<()> {
-        self.write(Some(transactional_id), encode(entries, identity, true)?).await
+        self.write(Some(transactional_id), entries::encode(entries, Some(identity))?).await
     }
 
     async fn write(&self, transactional_id: Option<&str>, records: Bytes) -> Result<()> {
@@ -263,149 +271,5 @@ impl Journal {
             *self.place.lock().await = None;
             retry.pause_or(error).await?;
         }
-    }
-}
-
-fn encode(
-    entries: &[(String, Option<Bytes>)],
-    identity: Identity,
-    transactional: bool,
-) -> Result<Bytes> {
-    let now = crate::now_ms();
-    let record = |(at, (key, value)): (usize, &(String, Option<Bytes>))| Record {
-        transactional,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: -1,
-        producer_id: identity.producer_id,
-        producer_epoch: identity.epoch,
-        timestamp_type: TimestampType::Creation,
-        offset: at as i64,
-        sequence: if identity.producer_id < 0 { -1 } else { at as i32 },
-        timestamp: now,
-        key: Some(Bytes::copy_from_slice(key.as_bytes())),
-        value: value.clone(),
-        headers: IndexMap::new(),
-    };
-    let records: Vec<_> = entries.iter().enumerate().map(record).collect();
-    let mut bytes = BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut bytes, &records, &options).map_err(|e| {
-        ProtocolError::new(ErrorCode::Internal, format!("entries cannot be encoded: {e:#}"))
-    })?;
-    Ok(bytes.freeze())
-}
-
-/// Bytes of a batch before and within its header.
-const LENGTH_AT: usize = 8;
-const BODY_AT: usize = 12;
-const HEADER: usize = 61;
-
-/// Takes batches apart: gives back the entries from `from` on that belong to no aborted transaction,
-/// and where to read on.
-fn decode(mut log: Bytes, aborted: &[AbortedTransaction], from: i64) -> Result<(Vec<Entry>, i64)> {
-    let mut aborted: Vec<_> = aborted.iter().collect();
-    aborted.sort_by_key(|transaction| transaction.first_offset);
-    let mut aborted = aborted.into_iter().peekable();
-    let mut discarded = HashSet::new();
-    let (mut entries, mut next) = (Vec::new(), from);
-    while log.len() >= HEADER {
-        let length = (&log[LENGTH_AT..]).get_i32() as usize;
-        // The last one may not be whole.
-        let Some(end) = length.checked_add(BODY_AT).filter(|end| *end <= log.len()) else { break };
-        if end < HEADER {
-            return Err(malformed("a batch is shorter than its header"));
-        }
-        let mut batch = log.split_to(end);
-        let base = (&batch[..]).get_i64();
-        let attributes = (&batch[21..]).get_i16();
-        let last = base.saturating_add((&batch[23..]).get_i32().into());
-        let latest = (&batch[35..]).get_i64();
-        let producer = (&batch[43..]).get_i64();
-        let (appended, transactional, control) =
-            (attributes & 8 != 0, attributes & 16 != 0, attributes & 32 != 0);
-        next = next.max(last.saturating_add(1));
-        while let Some(transaction) = aborted.next_if(|t| t.first_offset <= last) {
-            discarded.insert(transaction.producer_id.0);
-        }
-        if !control && transactional && discarded.contains(&producer) {
-            continue;
-        }
-        let decoded = RecordBatchDecoder::decode(&mut batch)
-            .map_err(|e| malformed(format!("a batch cannot be read: {e:#}")))?;
-        if control {
-            // The marker's kind is in its key, behind a version: 0 aborts.
-            let key = decoded.records.first().and_then(|record| record.key.as_ref());
-            if key.is_some_and(|key| key.get(2..4) == Some(&[0, 0])) {
-                discarded.remove(&producer);
-            }
-            continue;
-        }
-        for record in decoded.records.into_iter().filter(|record| record.offset >= from) {
-            let key = record.key.as_deref().unwrap_or_default();
-            entries.push(Entry {
-                key: String::from_utf8_lossy(key).into_owned(),
-                value: record.value,
-                timestamp: if appended { latest } else { record.timestamp },
-            });
-        }
-    }
-    Ok((entries, next))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use kafka_protocol::messages::ProducerId;
-
-    fn batch(base: i64, keys: &[&str], producer_id: i64) -> Vec<u8> {
-        let entries: Vec<_> =
-            keys.iter().map(|key| ((*key).to_owned(), Some(Bytes::from("v")))).collect();
-        let identity = Identity { producer_id, epoch: 0 };
-        let mut bytes = encode(&entries, identity, producer_id >= 0).unwrap().to_vec();
-        // Kafka gives the offsets; they are not part of the checksum.
-        bytes[..8].copy_from_slice(&base.to_be_bytes());
-        bytes
-    }
-
-    fn keys(log: Vec<u8>, aborted: &[(i64, i64)], from: i64) -> (Vec<String>, i64) {
-        let aborted = aborted.iter().map(|&(producer_id, first_offset)| {
-            AbortedTransaction::default()
-                .with_producer_id(ProducerId(producer_id))
-                .with_first_offset(first_offset)
-        });
-        let (entries, next) = decode(log.into(), &aborted.collect::<Vec<_>>(), from).unwrap();
-        (entries.into_iter().map(|entry| entry.key).collect(), next)
-    }
-
-    #[test]
-    fn entries_come_back_without_those_of_aborted_transactions() {
-        let log = [batch(0, &["a", "b"], -1), batch(2, &["c"], 7), batch(3, &["d"], 8)].concat();
-        assert_eq!(keys(log.clone(), &[], 0), (vec!["a", "b", "c", "d"].map_into(), 4));
-        assert_eq!(keys(log.clone(), &[(7, 2)], 1), (vec!["b", "d"].map_into(), 4));
-        let mut cut = log.clone();
-        cut.truncate(log.len() - 1);
-        assert_eq!(keys(cut, &[(7, 2)], 0), (vec!["a", "b"].map_into(), 3));
-        assert_eq!(keys(Vec::new(), &[], 9), (Vec::new(), 9));
-    }
-
-    trait MapInto {
-        fn map_into(self) -> Vec<String>;
-    }
-
-    impl MapInto for Vec<&str> {
-        fn map_into(self) -> Vec<String> {
-            self.into_iter().map(str::to_owned).collect()
-        }
-    }
-
-    #[test]
-    fn what_is_no_batch_is_refused() {
-        let mut log = batch(0, &["a"], -1);
-        log[8..12].copy_from_slice(&3_i32.to_be_bytes());
-        assert!(decode(log.into(), &[], 0).is_err());
-        let mut log = batch(0, &["a"], -1);
-        *log.last_mut().unwrap() ^= 1;
-        assert!(decode(log.into(), &[], 0).is_err());
     }
 }
