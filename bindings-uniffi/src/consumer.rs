@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flymq_core as core;
-use flymq_core::{Error, ErrorCode, Event, GroupMetadata, GroupOffsets, Rebalance, SharedConsumer};
+use flymq_core::{Event, Rebalance, SharedConsumer};
 
 use crate::client::Link;
 use crate::error::Result;
@@ -55,18 +55,9 @@ impl Consumer {
         Ok(Arc::new(Self { consumer, listener: Mutex::default(), _link: link }))
     }
 
-    /// All records that were returned, for a transaction.
-    pub(crate) async fn processed(&self) -> core::Result<GroupOffsets> {
-        self.consumer.get()?.borrow().await?.processed()
-    }
-
-    /// Whom it acts for in its group.
-    pub(crate) async fn member(&self) -> core::Result<GroupMetadata> {
-        let consumer = self.consumer.get()?.borrow().await?;
-        consumer.group_metadata().ok_or_else(|| {
-            let message = "the consumer is not a member of a group yet";
-            Error::new(ErrorCode::InvalidArgument, "send_offsets", message)
-        })
+    /// The consumer of the core, for a transaction.
+    pub(crate) fn shared(&self) -> core::Result<Arc<SharedConsumer>> {
+        self.consumer.get().cloned()
     }
 
     async fn run<T: Send + 'static, F>(

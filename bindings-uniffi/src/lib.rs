@@ -12,7 +12,7 @@
 //! | [`encryption`], [`embedded`] | `Keyring`, `EmbeddedBroker` |
 //! | [`records`], [`blob`] | records, positions, bytes |
 //! | [`error`], [`options`], [`metrics`] | errors, options by name, counters |
-//! | [`host`] | the threads that serve a client, and waiting for them |
+//! | [`host`], [`wake`] | the threads that serve a client, and waiting for them |
 //!
 //! Nothing here decides anything: values are converted, the core is called, errors are mapped. Three
 //! rules hold throughout:
@@ -40,5 +40,6 @@ mod options;
 mod producer;
 mod records;
 mod transaction;
+mod wake;
 
 uniffi::setup_scaffolding!("flymq");

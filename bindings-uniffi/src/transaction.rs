@@ -147,8 +147,9 @@ impl Transaction {
     /// TXN_ABORTED if the broker refused the offsets, PRODUCER_FENCED, INVALID_TXN_STATE;
     /// STALE_GENERATION if partitions were taken from the consumer.
     pub async fn send_processed(&self, consumer: Arc<Consumer>) -> Result<()> {
+        let consumer = consumer.shared()?;
         self.run(|transaction| async move {
-            let processed = consumer.processed().await?;
+            let processed = consumer.borrow().await?.processed()?;
             open(&transaction)?.send_offsets(processed).await
         })
         .await
@@ -161,8 +162,13 @@ impl Transaction {
         consumer: Arc<Consumer>,
         offsets: Vec<GroupOffset>,
     ) -> Result<()> {
+        let consumer = consumer.shared()?;
         self.run(|transaction| async move {
-            let none = GroupOffsets::new(consumer.member().await?);
+            let member = consumer.borrow().await?.group_metadata().ok_or_else(|| {
+                let message = "the consumer is not a member of a group yet";
+                Error::new(ErrorCode::InvalidArgument, "send_offsets", message)
+            })?;
+            let none = GroupOffsets::new(member);
             let offsets: Vec<core::GroupOffset> = all(offsets);
             let processed = offsets.into_iter().fold(none, GroupOffsets::processed);
             open(&transaction)?.send_offsets(processed).await

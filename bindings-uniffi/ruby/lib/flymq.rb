@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "io/wait"
 require "rbconfig"
 require_relative "flymq/version"
 
@@ -12,4 +13,5 @@ module Flymq
 end
 
 require_relative "flymq/generated"
+require_relative "flymq/waiting"
 require_relative "flymq/idioms"

@@ -128,12 +128,13 @@ class ClientTest < Minitest::Test
 
   def test_a_forked_child_is_told_and_does_not_hang
     with_client do |broker, client|
+      address = broker.address
       child = fork do
         client.ping
         exit! 1
       rescue Flymq::Error => e
         # A client of its own works.
-        works = Flymq.connect(broker.address) { |own| own.ping.positive? }
+        works = Flymq.connect(address) { |own| own.ping.positive? }
         exit!(e.code == :CLOSED && works ? 0 : 2)
       end
       assert_equal 0, Process.wait2(child)[1].exitstatus
@@ -143,7 +144,7 @@ class ClientTest < Minitest::Test
 
   def test_a_thousand_clients_leave_nothing_behind
     Flymq::EmbeddedBroker.start(fsync: false) do |broker|
-      cycle = lambda do
+      cycle = proc do
         Flymq.connect(broker.address) { |client| client.producer { |producer| producer.flush } }
       end
       200.times(&cycle)

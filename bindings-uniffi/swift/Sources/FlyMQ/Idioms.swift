@@ -39,15 +39,15 @@ extension Consumer {
         }
     }
 
-    /// The consumer's records, without an end; what was read and not passed on is returned again.
-    public func messages(max: UInt32 = 500) -> AsyncThrowingStream<Message, Error> {
-        var batch: [Message] = []
-        return AsyncThrowingStream {
-            while batch.isEmpty {
-                if Task.isCancelled { return nil }
-                batch = try await self.poll(max: max, timeout: 1).reversed()
+    /// The consumer's records, without an end. A record counts as processed, as far as auto-commit is
+    /// concerned, once the next one is asked for.
+    public func messages() -> AsyncThrowingStream<Message, Error> {
+        AsyncThrowingStream {
+            while !Task.isCancelled {
+                // One at a time: what a loop that ends has not been given is not taken.
+                if let message = try await self.poll(max: 1).first { return message }
             }
-            return batch.popLast()
+            return nil
         }
     }
 }
