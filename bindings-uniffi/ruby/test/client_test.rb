@@ -14,7 +14,7 @@ class ClientTest < Minitest::Test
     peer("refuse") do |address|
       Flymq.connect(address, request_timeout_ms: 200) do |client|
         table.each do |entry|
-          error = assert_raises(Flymq::FlyMqError.const_get(families[entry["code"] / 100])) do
+          error = assert_raises(Flymq::Error.const_get(families[entry["code"] / 100])) do
             client.delete_topic(entry["name"])
           end
           assert_kind_of Flymq::Error, error
@@ -55,6 +55,23 @@ class ClientTest < Minitest::Test
       end
     end
     assert_operator offsets.values.sum { |last| last + 1 }, :>, 10
+  end
+
+  def test_mistakes_are_told_where_they_are_made
+    assert_raises(ArgumentError) { Flymq.connect("localhost", username: "ada") }
+    refused = assert_raises(Flymq::Error::Client) { Flymq.connect("127.0.0.1:1", connect_timeout_ms: 100) }
+    assert_equal :CONNECT_FAILED, refused.code
+    with_client do |broker, client|
+      client.consumer do |consumer|
+        wrong = assert_raises(ArgumentError) { consumer.read(["t", 0] => :begining) }
+        assert_includes wrong.message, ":earliest, :latest"
+      end
+      mistyped = assert_raises(Flymq::Error::Client) { client.consumer(grup: "g") }
+      assert_includes mistyped.message, "is it group?"
+      other = Flymq.connect(broker.address)
+      other.close
+      assert_equal :CLOSED, assert_raises(Flymq::Error::Client) { other.produce("t", "x") }.code
+    end
   end
 
   def test_what_is_produced_is_consumed

@@ -762,6 +762,21 @@ private_constant :UniffiHandleMap
     end
   end
 
+  # Error enum - generate alloc_from for callback error serialization
+  def self.alloc_from_TypeError(v)
+    RustBuffer.allocWithBuilder do |builder|
+      builder.write_TypeError(v)
+      return builder.finalize
+    end
+  end
+
+  # Enum used as error - generate consume_into_ for use as a return value
+  def consume_into_TypeError
+    consumeWithStream do |stream|
+      return stream.read_TypeError
+    end
+  end
+
   # The Enum type ErrorCode.
 
   def self.check_lower_TypeErrorCode(v)
@@ -777,21 +792,6 @@ private_constant :UniffiHandleMap
   def consume_into_TypeErrorCode
     consumeWithStream do |stream|
       return stream.read_TypeErrorCode
-    end
-  end
-
-  # Error enum - generate alloc_from for callback error serialization
-  def self.alloc_from_TypeFlyMqError(v)
-    RustBuffer.allocWithBuilder do |builder|
-      builder.write_TypeFlyMqError(v)
-      return builder.finalize
-    end
-  end
-
-  # Enum used as error - generate consume_into_ for use as a return value
-  def consume_into_TypeFlyMqError
-    consumeWithStream do |stream|
-      return stream.read_TypeFlyMqError
     end
   end
 
@@ -2047,6 +2047,55 @@ class RustBufferStream
     )
   end
 
+  # The Error type Error
+
+  def read_TypeError
+    variant = unpack_from 4, 'l>'
+
+    if variant == 1
+        return Error::Protocol.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 2
+        return Error::Session.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 3
+        return Error::Topic.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 4
+        return Error::Log.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 5
+        return Error::Group.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 6
+        return Error::Transaction.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 7
+        return Error::Broker.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+    if variant == 8
+        return Error::Client.new(
+            details: read_TypeErrorDetails()
+        )
+    end
+
+    raise InternalError, 'Unexpected variant tag for TypeError'
+  end
+
   # The Enum type ErrorCode.
 
   def read_TypeErrorCode
@@ -2228,55 +2277,6 @@ class RustBufferStream
     end
 
     raise InternalError, 'Unexpected variant tag for TypeErrorCode'
-  end
-
-  # The Error type FlyMqError
-
-  def read_TypeFlyMqError
-    variant = unpack_from 4, 'l>'
-
-    if variant == 1
-        return FlyMqError::Protocol.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 2
-        return FlyMqError::Session.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 3
-        return FlyMqError::Topic.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 4
-        return FlyMqError::Log.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 5
-        return FlyMqError::Group.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 6
-        return FlyMqError::Transaction.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 7
-        return FlyMqError::Broker.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-    if variant == 8
-        return FlyMqError::Client.new(
-            details: read_TypeErrorDetails()
-        )
-    end
-
-    raise InternalError, 'Unexpected variant tag for TypeFlyMqError'
   end
 
   # The Enum type Isolation.
@@ -3269,6 +3269,51 @@ class RustBufferBuilder
     self.write_u64(v.expires_in_ms)
   end
 
+  # The Error type Error - write for callback error returns.
+
+  def write_TypeError(v)
+    if v.is_a?(Error::Protocol)
+      pack_into 4, 'l>', 1
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Session)
+      pack_into 4, 'l>', 2
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Topic)
+      pack_into 4, 'l>', 3
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Log)
+      pack_into 4, 'l>', 4
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Group)
+      pack_into 4, 'l>', 5
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Transaction)
+      pack_into 4, 'l>', 6
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Broker)
+      pack_into 4, 'l>', 7
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+    if v.is_a?(Error::Client)
+      pack_into 4, 'l>', 8
+        self.write_TypeErrorDetails(v.details)
+      return
+    end
+  end
+
   # The Enum type ErrorCode.
 
   def write_TypeErrorCode(v)
@@ -3447,51 +3492,6 @@ class RustBufferBuilder
       pack_into(4, 'l>', 58)
     end
  end
-
-  # The Error type FlyMqError - write for callback error returns.
-
-  def write_TypeFlyMqError(v)
-    if v.is_a?(FlyMqError::Protocol)
-      pack_into 4, 'l>', 1
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Session)
-      pack_into 4, 'l>', 2
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Topic)
-      pack_into 4, 'l>', 3
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Log)
-      pack_into 4, 'l>', 4
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Group)
-      pack_into 4, 'l>', 5
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Transaction)
-      pack_into 4, 'l>', 6
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Broker)
-      pack_into 4, 'l>', 7
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-    if v.is_a?(FlyMqError::Client)
-      pack_into 4, 'l>', 8
-        self.write_TypeErrorDetails(v.details)
-      return
-    end
-  end
 
   # The Enum type Isolation.
 
@@ -3937,7 +3937,7 @@ CALL_SUCCESS = 0
 CALL_ERROR = 1
 CALL_PANIC = 2
 
-module FlyMqError
+module Error
   class Protocol < StandardError
     def initialize(details:)
 
@@ -4063,7 +4063,7 @@ end
 
 # Map error modules to the RustBuffer method name that reads them
 ERROR_MODULE_TO_READER_METHOD = {
-FlyMqError => :read_TypeFlyMqError,
+Error => :read_TypeError,
 }
 
 private_constant :ERROR_MODULE_TO_READER_METHOD, :CALL_SUCCESS, :CALL_ERROR, :CALL_PANIC,
@@ -6700,7 +6700,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_u32,
       :ffi_flymq_uniffi_rust_future_free_u32,
       Proc.new { |v| v.to_i },
-    FlyMqError
+    Error
     )
   end
 
@@ -6714,7 +6714,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -6728,7 +6728,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeAcl },
-    FlyMqError
+    Error
     )
   end
 
@@ -6740,7 +6740,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeUserInfo },
-    FlyMqError
+    Error
     )
   end
 
@@ -6754,7 +6754,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeAcl },
-    FlyMqError
+    Error
     )
   end
 
@@ -6776,7 +6776,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_i8,
       :ffi_flymq_uniffi_rust_future_free_i8,
       Proc.new { |v| 1 == v },
-    FlyMqError
+    Error
     )
   end
 
@@ -6788,7 +6788,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeWhoAmI },
-    FlyMqError
+    Error
     )
   end
 
@@ -6804,7 +6804,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -6820,7 +6820,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_MapStringString },
-    FlyMqError
+    Error
     )
   end
 
@@ -6832,7 +6832,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeBrokerAddress },
-    FlyMqError
+    Error
     )
   end
 
@@ -6852,7 +6852,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_i8,
       :ffi_flymq_uniffi_rust_future_free_i8,
       Proc.new { |v| 1 == v },
-    FlyMqError
+    Error
     )
   end
 
@@ -6866,7 +6866,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -6880,7 +6880,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeTopicDescription },
-    FlyMqError
+    Error
     )
   end
 
@@ -6892,7 +6892,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeTopicListing },
-    FlyMqError
+    Error
     )
   end
 
@@ -6912,7 +6912,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_u64,
       :ffi_flymq_uniffi_rust_future_free_u64,
       Proc.new { |v| v.to_i },
-    FlyMqError
+    Error
     )
   end
 
@@ -6926,11 +6926,11 @@ end
       :ffi_flymq_uniffi_rust_future_complete_u32,
       :ffi_flymq_uniffi_rust_future_free_u32,
       Proc.new { |v| v.to_i },
-    FlyMqError
+    Error
     )
   end
   def addresses()
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_client_addresses,uniffi_clone_handle(),)
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_client_addresses,uniffi_clone_handle(),)
     return result.consume_into_Sequencestring
   end
 
@@ -6942,7 +6942,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeBrokerVersion },
-    FlyMqError
+    Error
     )
   end
 
@@ -6954,7 +6954,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -6966,7 +6966,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -6984,13 +6984,13 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_OptionalTypeMessage },
-    FlyMqError
+    Error
     )
   end
   def consumer(options = {})
         options = options.each.with_object({}) { |(k, v), res| res[::Flymq::uniffi_utf8(k)] = ::Flymq::uniffi_utf8(v) }
         RustBuffer.check_lower_MapStringString(options)
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_client_consumer,uniffi_clone_handle(),RustBuffer.alloc_from_MapStringString(options))
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_client_consumer,uniffi_clone_handle(),RustBuffer.alloc_from_MapStringString(options))
     return Consumer.uniffi_lift(result)
   end
   def fetching(topic, partition, offset, options = nil)
@@ -7006,7 +7006,7 @@ end
     return Fetch.uniffi_lift(result)
   end
   def metrics()
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_client_metrics,uniffi_clone_handle(),)
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_client_metrics,uniffi_clone_handle(),)
     return result.consume_into_TypeMetrics
   end
 
@@ -7018,7 +7018,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_u64,
       :ffi_flymq_uniffi_rust_future_free_u64,
       Proc.new { |v| v.to_i },
-    FlyMqError
+    Error
     )
   end
 
@@ -7034,7 +7034,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeRecordMetadata },
-    FlyMqError
+    Error
     )
   end
 
@@ -7050,13 +7050,13 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeRecordMetadata },
-    FlyMqError
+    Error
     )
   end
   def producer(options = {})
         options = options.each.with_object({}) { |(k, v), res| res[::Flymq::uniffi_utf8(k)] = ::Flymq::uniffi_utf8(v) }
         RustBuffer.check_lower_MapStringString(options)
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_client_producer,uniffi_clone_handle(),RustBuffer.alloc_from_MapStringString(options))
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_client_producer,uniffi_clone_handle(),RustBuffer.alloc_from_MapStringString(options))
     return Producer.uniffi_lift(result)
   end
   def transactional_producer(transactional_id, options = {})
@@ -7064,7 +7064,7 @@ end
 
         options = options.each.with_object({}) { |(k, v), res| res[::Flymq::uniffi_utf8(k)] = ::Flymq::uniffi_utf8(v) }
         RustBuffer.check_lower_MapStringString(options)
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_client_transactional_producer,uniffi_clone_handle(),RustBuffer.alloc_from_string(transactional_id),RustBuffer.alloc_from_MapStringString(options))
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_client_transactional_producer,uniffi_clone_handle(),RustBuffer.alloc_from_string(transactional_id),RustBuffer.alloc_from_MapStringString(options))
     return TransactionalProducer.uniffi_lift(result)
   end
 
@@ -7078,7 +7078,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7092,7 +7092,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeGroupDescription },
-    FlyMqError
+    Error
     )
   end
 
@@ -7106,7 +7106,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypePartitionLag },
-    FlyMqError
+    Error
     )
   end
 
@@ -7120,7 +7120,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeGroupOffset },
-    FlyMqError
+    Error
     )
   end
 
@@ -7132,7 +7132,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeGroupListing },
-    FlyMqError
+    Error
     )
   end
 
@@ -7152,7 +7152,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeGroupOffset },
-    FlyMqError
+    Error
     )
   end
 
@@ -7212,7 +7212,7 @@ end
   end
 
   def build()
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_clientbuilder_build,uniffi_clone_handle(),)
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_clientbuilder_build,uniffi_clone_handle(),)
     return Client.uniffi_lift(result)
   end
   def credentials(username, password)
@@ -7307,7 +7307,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7321,7 +7321,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7333,7 +7333,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeTopicPartition },
-    FlyMqError
+    Error
     )
   end
 
@@ -7347,7 +7347,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7359,7 +7359,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7373,7 +7373,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7387,7 +7387,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeGroupOffset },
-    FlyMqError
+    Error
     )
   end
 
@@ -7403,7 +7403,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_Optionalu64 },
-    FlyMqError
+    Error
     )
   end
   def on_rebalance(listener)
@@ -7424,7 +7424,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7440,7 +7440,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_u64,
       :ffi_flymq_uniffi_rust_future_free_u64,
       Proc.new { |v| v.to_i },
-    FlyMqError
+    Error
     )
   end
 
@@ -7454,7 +7454,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_i8,
       :ffi_flymq_uniffi_rust_future_free_i8,
       Proc.new { |v| 1 == v },
-    FlyMqError
+    Error
     )
   end
 
@@ -7470,7 +7470,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7482,7 +7482,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7500,7 +7500,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7514,7 +7514,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7528,13 +7528,13 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
   def take(max_records)
         max_records = ::Flymq::uniffi_in_range(max_records, "u32", 0, 2**32)
 
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_consumer_take,uniffi_clone_handle(),max_records)
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_consumer_take,uniffi_clone_handle(),max_records)
     return result.consume_into_SequenceTypeMessage
   end
 
@@ -7548,7 +7548,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7612,7 +7612,7 @@ end
   end
 
   def address()
-    result = ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_embeddedbroker_address,uniffi_clone_handle(),)
+    result = ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_embeddedbroker_address,uniffi_clone_handle(),)
     return result.consume_into_string
   end
 
@@ -7624,7 +7624,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7636,7 +7636,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
   def tls(certificate_pem, key_pem, client_ca_pem = nil)
@@ -7726,13 +7726,13 @@ end
 
         key = ::Flymq::uniffi_bytes(key)
 
-      ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_keyring_add,uniffi_clone_handle(),RustBuffer.alloc_from_string(id),RustBuffer.alloc_from_bytes(key))
+      ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_keyring_add,uniffi_clone_handle(),RustBuffer.alloc_from_string(id),RustBuffer.alloc_from_bytes(key))
   end
 
   def encrypt_with(id)
         id = ::Flymq::uniffi_utf8(id)
 
-      ::Flymq.rust_call_with_error(FlyMqError,:uniffi_flymq_uniffi_fn_method_keyring_encrypt_with,uniffi_clone_handle(),RustBuffer.alloc_from_string(id))
+      ::Flymq.rust_call_with_error(Error,:uniffi_flymq_uniffi_fn_method_keyring_encrypt_with,uniffi_clone_handle(),RustBuffer.alloc_from_string(id))
   end
 
   def ids()
@@ -7796,7 +7796,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
   def take()
@@ -7862,7 +7862,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7876,7 +7876,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7892,7 +7892,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeRecordMetadata },
-    FlyMqError
+    Error
     )
   end
 
@@ -7908,7 +7908,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_SequenceTypeRecordMetadata },
-    FlyMqError
+    Error
     )
   end
 
@@ -7968,7 +7968,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7980,7 +7980,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -7992,7 +7992,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -8008,7 +8008,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_rust_buffer,
       :ffi_flymq_uniffi_rust_future_free_rust_buffer,
       Proc.new { |v| v.consume_into_TypeRecordMetadata },
-    FlyMqError
+    Error
     )
   end
 
@@ -8024,7 +8024,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -8040,7 +8040,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -8054,7 +8054,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -8116,7 +8116,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
 
@@ -8128,7 +8128,7 @@ end
       :ffi_flymq_uniffi_rust_future_complete_void,
       :ffi_flymq_uniffi_rust_future_free_void,
       Proc.new { |v| nil },
-    FlyMqError
+    Error
     )
   end
   def transaction()

@@ -6,6 +6,8 @@ module Flymq
   # Connects to `addresses`, and with a block runs that and closes the client. Options go by name, such as
   # `client_id: "billing"`; `username` and `password`, `tls_ca` (PEM), and `keyring` are taken too.
   def self.connect(addresses = nil, username: nil, password: nil, tls_ca: nil, keyring: nil, **options)
+    raise ArgumentError, "username: and password: go together" if username.nil? != password.nil?
+
     builder = ClientBuilder.new(addresses)
     builder.credentials(username, password) if username
     builder.tls(tls_ca) if tls_ca
@@ -36,7 +38,7 @@ module Flymq
   end
 
   # Any error of FlyMQ; its classes are those of the hundreds of the table of error codes.
-  module FlyMqError
+  module Error
     constants.map { |name| const_get(name) }.each do |family|
       family.include(self)
       family.define_method(:to_s) do
@@ -50,7 +52,9 @@ module Flymq
     # Whether the same call may succeed if made again.
     def retriable? = details.retriable
   end
-  Error = FlyMqError
+  # What uniffi calls it where objects are made.
+  FlyMqError = Error
+  private_constant :FlyMqError
 
   # Options as keywords, and a block at the end of which what was opened is closed.
   module Opening
@@ -109,7 +113,7 @@ module Flymq
     rescue Exception # rubocop:disable Lint/RescueException
       begin
         transaction&.abort
-      rescue FlyMqError
+      rescue Error
         # It is over already; the first error tells why.
       end
       raise
@@ -163,7 +167,8 @@ module Flymq
     when :latest then StartOffset::LATEST.new
     when Integer then StartOffset::AT.new(offset: start)
     when Time then StartOffset::SINCE.new(timestamp_ms: (start.to_r * 1000).to_i)
-    else start
+    when StartOffset then start
+    else raise ArgumentError, "reading begins at :earliest, :latest, an offset or a Time, not #{start.inspect}"
     end
   end
 
