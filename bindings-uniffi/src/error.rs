@@ -129,6 +129,7 @@ pub enum ErrorCode {
 
 /// What an error tells.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::export(Display)]
 pub struct ErrorDetails {
     /// The entry in the table of error codes; none for a number that this version does not know.
     pub code: Option<ErrorCode>,

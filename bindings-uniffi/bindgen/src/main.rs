@@ -66,9 +66,11 @@ fn generate(library: &str, folder: &Path) -> Result<()> {
     generate_with_bindgen_paths(options, paths)
 }
 
-/// A generated source without the blanks that templates leave behind.
+/// A generated source without the blanks that templates leave behind, and with messages of Kotlin's
+/// exceptions that are what happened alone.
 fn tidy(path: &Path) -> Result<String> {
     let source = fs::read_to_string(path).with_context(|| format!("no {}", path.display()))?;
+    let source = source.replace("\"details=${", "\"${");
     let mut lines: Vec<&str> = source.lines().map(str::trim_end).collect();
     lines.dedup_by(|next, line| next.is_empty() && line.is_empty());
     Ok(lines.join("\n").trim().to_owned() + "\n")

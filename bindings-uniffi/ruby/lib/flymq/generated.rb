@@ -4737,6 +4737,10 @@ module UniFFILib
     [VTableCallbackInterfaceRebalanceListener.by_ref, ],
     :void
 
+  attach_function :uniffi_flymq_uniffi_fn_method_errordetails_uniffi_trait_display,
+    [RustBuffer.by_value, RustCallStatus.by_ref],
+    RustBuffer.by_value
+
   attach_function :uniffi_flymq_uniffi_fn_func_generate_key,
     [RustCallStatus.by_ref],
     RustBuffer.by_value
@@ -6036,6 +6040,14 @@ class ErrorDetails
     true
   end
 
+# The Rust `Display::fmt` implementation.
+def to_s
+  result = ::Flymq.rust_call(
+    :uniffi_flymq_uniffi_fn_method_errordetails_uniffi_trait_display,
+    RustBuffer.alloc_from_TypeErrorDetails(self)
+  )
+  result.consume_into_string
+end
 end
 
   # Record type ErrorInfo

@@ -4018,7 +4018,7 @@ public func FfiConverterTypeBrokerVersion_lower(_ value: BrokerVersion) -> RustB
 /**
  * What an error tells.
  */
-public struct ErrorDetails: Equatable, Hashable {
+public struct ErrorDetails: Equatable, Hashable, CustomStringConvertible {
     /**
      * The entry in the table of error codes; none for a number that this version does not know.
      */
@@ -4105,6 +4105,17 @@ public struct ErrorDetails: Equatable, Hashable {
         self.cause = cause
     }
 
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_flymq_uniffi_fn_method_errordetails_uniffi_trait_display(
+            FfiConverterTypeErrorDetails_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
 }
 
 #if compiler(>=6)

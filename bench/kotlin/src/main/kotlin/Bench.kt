@@ -61,7 +61,7 @@ private fun throughJava(client: FlyMQClient, records: Int): Long {
         consumer.assign(mapOf(TopicPartition(TOPIC, 0) to JavaStart.earliest()))
         while (seen < records) {
             for (record in consumer.poll(Duration.ofSeconds(5), BATCH)) {
-                check += record.value()[0] + record.offset()
+                check += record.value()!![0] + record.offset()
                 seen++
             }
         }

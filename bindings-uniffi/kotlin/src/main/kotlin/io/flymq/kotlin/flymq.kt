@@ -1143,6 +1143,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_flymq_uniffi_fn_init_callback_vtable_rebalancelistener(`vtable`: UniffiVTableCallbackInterfaceRebalanceListener,
     ): Unit
+    external fun uniffi_flymq_uniffi_fn_method_errordetails_uniffi_trait_display(`ptr`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_flymq_uniffi_fn_func_generate_key(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_flymq_uniffi_fn_func_error_table(uniffi_out_err: UniffiRustCallStatus,
@@ -6946,6 +6948,16 @@ data class ErrorDetails (
 
 ){
 
+    // The local Rust `Display`/`Debug` implementation.
+    override fun toString(): String {
+        return FfiConverterString.lift(
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_flymq_uniffi_fn_method_errordetails_uniffi_trait_display(FfiConverterTypeErrorDetails.lower(this),
+        _status)
+}
+    )
+    }
+
     companion object
 }
 
@@ -8637,7 +8649,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8651,7 +8663,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8665,7 +8677,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8679,7 +8691,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8693,7 +8705,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8707,7 +8719,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8721,7 +8733,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     /**
@@ -8735,7 +8747,7 @@ sealed class FlyMqException: kotlin.Exception() {
         val `details`: ErrorDetails
         ) : FlyMqException() {
         override val message
-            get() = "details=${ `details` }"
+            get() = "${ `details` }"
     }
 
     companion object ErrorHandler : UniffiRustCallStatusErrorHandler<FlyMqException> {

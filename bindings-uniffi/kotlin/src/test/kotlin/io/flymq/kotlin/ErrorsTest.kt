@@ -65,4 +65,20 @@ class ErrorsTest {
             }
         }
     }
+
+    @Test
+    fun `a message says what happened and what to do`() = runBlocking {
+        val error = assertThrows<FlyMqException.Client> {
+            runBlocking { connect("127.0.0.1:1") { set("connect_timeout_ms", "100") } }
+        }
+        assertTrue(error.message!!.startsWith("connect: cannot connect to 127.0.0.1:1"), error.message)
+        assertTrue(error.message!!.endsWith("(CONNECT_FAILED 901; ${error.details.hint})"), error.message)
+        withClient { broker, client ->
+            val mistyped = assertThrows<FlyMqException.Client> { client.consumer(mapOf("grup" to "g")) }
+            assertTrue(mistyped.message!!.contains("is it group?"), mistyped.message)
+            val forgotten = connect(broker.address())
+            forgotten.close()
+            assertThrows<IllegalStateException> { runBlocking { forgotten.produce("t", record("x")) } }
+        }
+    }
 }
