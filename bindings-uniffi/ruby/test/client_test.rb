@@ -143,6 +143,17 @@ class ClientTest < Minitest::Test
     end
   end
 
+  def test_a_listener_goes_with_its_consumer
+    with_client do |_, client|
+      listening = proc { client.consumer(group: "g").on_rebalance(Heard.new) }
+      _, complaints = capture_subprocess_io do
+        100.times(&listening)
+        wait_until("some are collected") { GC.start || ObjectSpace.each_object(Heard).count < 50 }
+      end
+      assert_empty complaints
+    end
+  end
+
   def test_a_forked_child_is_told_and_does_not_hang
     with_client do |broker, client|
       address = broker.address
