@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test
 
 class CoroutinesTest {
     @Test
-    fun `what many coroutines send comes back as a flow`() = runBlocking {
+    fun `what many coroutines send comes back as a flow`() = runBlocking<Unit> {
         withClient { _, client ->
             client.createTopic("clicks")
             client.producer(mapOf("linger_ms" to "1")).use { producer ->
@@ -38,7 +38,7 @@ class CoroutinesTest {
     }
 
     @Test
-    fun `records that a flow did not pass on come again`() = runBlocking {
+    fun `records that a flow did not pass on come again`() = runBlocking<Unit> {
         withClient { _, client ->
             client.createTopic("clicks")
             client.produceBatch("clicks", (0 until 10).map { record("$it") })
@@ -58,7 +58,7 @@ class CoroutinesTest {
     }
 
     @Test
-    fun `cancellation at any moment loses nothing and leaves nothing behind`() = runBlocking(Dispatchers.Default) {
+    fun `cancellation at any moment loses nothing and leaves nothing behind`() = runBlocking<Unit>(Dispatchers.Default) {
         withClient { _, client ->
             client.createTopic("numbers")
             val total = 2_000
@@ -93,7 +93,7 @@ class CoroutinesTest {
     }
 
     @Test
-    fun `a cancelled transaction is aborted`() = runBlocking(Dispatchers.Default) {
+    fun `a cancelled transaction is aborted`() = runBlocking<Unit>(Dispatchers.Default) {
         withClient { _, client ->
             client.createTopic("debits")
             client.transactionalProducer("bank").use { bank ->
@@ -114,7 +114,7 @@ class CoroutinesTest {
     }
 
     @Test
-    fun `rebalances are told on the thread that polls`() = runBlocking {
+    fun `rebalances are told on the thread that polls`() = runBlocking<Unit> {
         withClient { _, client ->
             client.createTopic("orders", 4u)
             val told = CopyOnWriteArrayList<Pair<String, Thread>>()
@@ -148,7 +148,7 @@ class CoroutinesTest {
     }
 
     @Test
-    fun `a thousand clients, producers and consumers leave nothing behind`() = runBlocking {
+    fun `a thousand clients, producers and consumers leave nothing behind`() = runBlocking<Unit> {
         withClient { broker, client ->
             client.createTopic("t")
             suspend fun cycle() = connect(broker.address()).use { one ->

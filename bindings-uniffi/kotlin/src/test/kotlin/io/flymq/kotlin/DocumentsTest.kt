@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test
 
 class DocumentsTest {
     @Test
-    fun `the guide runs`() = runBlocking {
+    fun `the guide runs`() = runBlocking<Unit> {
         assertTrue(snippets.size > 5)
         for (snippet in snippets) {
             withClient { broker, client ->
@@ -21,7 +21,7 @@ class DocumentsTest {
     }
 
     @Test
-    fun `the examples run`() = runBlocking {
+    fun `the examples run`() = runBlocking<Unit> {
         assertEquals(listOf("hello, world"), quickstart())
         assertEquals(3, transfer())
     }

@@ -20,7 +20,7 @@ class ErrorsTest {
     }
 
     @Test
-    fun `an error of every code arrives with it`() = runBlocking {
+    fun `an error of every code arrives with it`() = runBlocking<Unit> {
         peer("refuse") { address ->
             connect(address) { set("request_timeout_ms", "200") }.use { client ->
                 for (entry in table) {
@@ -44,7 +44,7 @@ class ErrorsTest {
     }
 
     @Test
-    fun `what went wrong is told where it happens`() = runBlocking {
+    fun `what went wrong is told where it happens`() = runBlocking<Unit> {
         withClient { broker, client ->
             val cases = mapOf<ErrorCode, suspend () -> Unit>(
                 ErrorCode.UNKNOWN_TOPIC to { client.produce("nowhere", record("lost")) },
@@ -67,7 +67,7 @@ class ErrorsTest {
     }
 
     @Test
-    fun `a message says what happened and what to do`() = runBlocking {
+    fun `a message says what happened and what to do`() = runBlocking<Unit> {
         val error = assertThrows<FlyMqException.Client> {
             runBlocking { connect("127.0.0.1:1") { set("connect_timeout_ms", "100") } }
         }

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.MethodSource
 class ScenariosTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("scenarios")
-    fun scenario(name: String, scenario: JsonNode, @TempDir data: Path) = runBlocking {
+    fun scenario(name: String, scenario: JsonNode, @TempDir data: Path) = runBlocking<Unit> {
         val run = Run(data.toString())
         try {
             run.begin(scenario)

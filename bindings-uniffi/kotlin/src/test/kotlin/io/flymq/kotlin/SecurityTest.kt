@@ -14,7 +14,7 @@ class SecurityTest {
 
     /** Those that can be in a topic: some have names that no broker takes. */
     @Test
-    fun `sealed records open, and others do not`() = runBlocking {
+    fun `sealed records open, and others do not`() = runBlocking<Unit> {
         val document = conformance("encryption/sealed.json")
         EmbeddedBroker(fsync = false).use { broker ->
             peer("seal", broker.address()) {}
@@ -46,7 +46,7 @@ class SecurityTest {
     }
 
     @Test
-    fun `what is encrypted is read with the key only`() = runBlocking {
+    fun `what is encrypted is read with the key only`() = runBlocking<Unit> {
         withClient { broker, plain ->
             plain.createTopic("secrets")
             connect(broker.address()) { encryption(Keyring("k1:${generateKey()}")) }.use { client ->
@@ -59,7 +59,7 @@ class SecurityTest {
     }
 
     @Test
-    fun `users log in, and no password is shown`() = runBlocking {
+    fun `users log in, and no password is shown`() = runBlocking<Unit> {
         val broker = EmbeddedBroker(fsync = false)
         broker.users(mapOf("ada" to "lovelace"))
         broker.use {
