@@ -189,3 +189,43 @@ pub async fn in_time<T>(
         Err(Error::new(ErrorCode::Timeout, what, message))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use std::time::Instant;
+
+    #[test]
+    fn who_stops_waiting_ends_the_work() {
+        let host = Host::new(1).unwrap();
+        let held = Arc::new(());
+        let inside = held.clone();
+        let mut waiting = Box::pin(host.run(async move {
+            let _inside = inside;
+            pending::<Result<()>>().await
+        }));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(waiting);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Arc::strong_count(&held) > 1 {
+            assert!(Instant::now() < deadline, "the work still goes on");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let host = Host::new(1).unwrap();
+        let mut waiting = Box::pin(host.run(async { panic!("by accident") as Result<()> }));
+        let error = loop {
+            match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(result) => break result.unwrap_err(),
+                Poll::Pending => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(error.code(), Some(ErrorCode::Panic));
+        assert_eq!(error.message(), "by accident");
+    }
+}
