@@ -20,7 +20,8 @@ ROOT = HERE.parents[1]
 sys.path.insert(1, str(HERE.parent / "python"))
 
 import machine  # noqa: E402
-from report import number, replace_section  # noqa: E402
+import output  # noqa: E402
+from report import number  # noqa: E402
 
 Curve = dict[str, Any]
 
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> None:
     if not curves:
         sys.exit("growth.py: no curve has such a name")
     results: dict[str, Any] = {
-        "command": _command(arguments),
+        "command": output.command("bench-growth", arguments, "--bench"),
         "machine": machine.describe(options.data_dir),
         "curves": {},
     }
@@ -43,14 +44,11 @@ def main(arguments: list[str]) -> None:
         before = machine.load()
         points = measure(name, curve, options)
         results["curves"][name] = {**curve, "load": [before, machine.load()], "points": points}
-        if options.json:
-            options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        output.keep(results, options)
     text = markdown(results)
     if options.plots:
         text += "\n\n" + draw(results, options.plots)
-    print(text)
-    if options.docs:
-        replace_section(options.docs, "bench-growth", text)
+    output.show(text, "bench-growth", options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,20 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bench", type=Path, help="flymq-bench, built already")
     parser.add_argument("--data-dir", type=Path, default=ROOT / "target" / "bench",
                         help="where the broker keeps its data, on the disk that is meant")
-    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
-    parser.add_argument("--docs", type=Path, help="replace the tables in this page")
-    parser.add_argument("--plots", type=Path, help="draw into this folder, beside that page")
+    output.add_options(parser)
+    output.add_plots(parser)
     return parser
-
-
-def _command(arguments: list[str]) -> str:
-    """The command, without where its results go, which the Makefile says."""
-    words = list(arguments)
-    for option in ("--json", "--docs", "--plots", "--bench"):
-        if option in words:
-            at = words.index(option)
-            del words[at : at + 2]
-    return f"make bench-growth BENCH_ARGS='{' '.join(words)}'" if words else "make bench-growth"
 
 
 def measure(name: str, curve: Curve, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -118,10 +105,9 @@ def _toml(scenario: dict[str, Any]) -> str:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    on = results["machine"]
     lines = [
-        f"`{results['command']}` on {on['cpus']} × {on['processor']}, {on['memory_mib'] / 1024:.0f} GiB, "
-        f"{on['filesystem']}, Linux {on['kernel']}. Medians; in brackets the least and the most of the runs."
+        f"`{results['command']}` on {machine.words(results['machine'])}. Medians; in brackets the least and the "
+        "most of the runs."
     ]
     for name, curve in results["curves"].items():
         if not curve["points"]:

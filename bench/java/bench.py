@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench" / "python"))
 
 import machine  # noqa: E402
-from report import replace_section  # noqa: E402
+import output  # noqa: E402
 from scenario import Durability  # noqa: E402
 from servers import Servers  # noqa: E402
 
@@ -41,6 +41,7 @@ NAMES = {
 def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     results: dict[str, Any] = {
+        "command": output.command("bench-java", arguments),
         "machine": machine.describe(options.data_dir),
         "rounds": options.rounds,
         "records": options.records,
@@ -49,12 +50,8 @@ def main(arguments: list[str]) -> None:
     }
     for durability in options.durability:
         results["results"].append(_measure(durability, options))
-        if options.json:
-            options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    text = markdown(results)
-    print(text)
-    if options.docs:
-        replace_section(options.docs, "bench-java", text)
+        output.keep(results, options)
+    output.show(markdown(results), "bench-java", options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,8 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--durability", nargs="+", choices=("os", "fsync"), default=("os", "fsync"))
     parser.add_argument("--data-dir", type=Path, default=ROOT / "target" / "bench",
                         help="where servers keep their data, on the disk that is meant")
-    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
-    parser.add_argument("--docs", type=Path, help="replace the table in this page")
+    output.add_options(parser)
     return parser
 
 
@@ -91,10 +87,9 @@ def _measure(durability: Durability, options: argparse.Namespace) -> dict[str, A
 
 
 def markdown(results: dict[str, Any]) -> str:
-    machine_ = results["machine"]
+    on = results["machine"]
     lines = [
-        f"{machine_['cpus']} × {machine_['processor']}, {machine_['memory_mib'] / 1024:.0f} GiB, "
-        f"{machine_['filesystem']}, Linux {machine_['kernel']}, {machine_['java']}. Medians of "
+        f"`{results['command']}` on {machine.words(on)}, {on['java']}. Medians of "
         f"{results['rounds']} rounds with {results['records']:,} records of 100 bytes, "
         f"{results['sync']:,} of them one at a time; in brackets the least and the most. A ratio is the "
         "median of those of each round.",

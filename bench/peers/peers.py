@@ -17,7 +17,6 @@ that is missing is named and left out. It measures, and does not judge: it ends 
 
 import argparse
 import contextlib
-import json
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -29,9 +28,9 @@ sys.path.insert(1, str(HERE.parent / "python"))
 
 import footprint  # noqa: E402
 import machine  # noqa: E402
+import output  # noqa: E402
 import plots  # noqa: E402
 import tables  # noqa: E402
-from report import replace_section  # noqa: E402
 from scenario import Durability, Scenario  # noqa: E402
 from servers import ROOT, Servers  # noqa: E402
 from systems import SYSTEMS  # noqa: E402
@@ -43,7 +42,7 @@ def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     seconds, runs = {"full": (2.0, 5), "quick": (0.3, 3), "smoke": (0, 1)}[options.size]
     results: dict[str, Any] = {
-        "command": _command(arguments),
+        "command": output.command("bench-peers", arguments),
         "machine": machine.describe(options.data_dir),
         "runs": options.runs or runs,
         "seconds": seconds,
@@ -83,18 +82,16 @@ def main(arguments: list[str]) -> None:
             own = {key: results[key].setdefault(language, {}) for key in ("clients", "failed")}
             bench = Bench(each, systems, servers[place], {**results, **own}, work)
             results["results"].append({**bench.measure(), "language": language})
-            _keep(options.json, results)
+            output.keep(results, options)
         names = [name for name in ("flymq", "kafka", "nats", "redis") if name in results["servers"]]
         used = {name: footprint.resident(at.running[name].pid)
                 for name in names for at in [servers.get(("os", False))] if at and name in at.running}
         results["footprint"] = footprint.measure(names, options.data_dir, results["runs"], used)
-        _keep(options.json, results)
+        output.keep(results, options)
     text = tables.markdown(results)
     if options.plots:
         text += "\n" + plots.draw(results, options.plots)
-    print(text)
-    if options.docs:
-        replace_section(options.docs, "bench-peers", text)
+    output.show(text, "bench-peers", options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,20 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenarios", type=Path, default=HERE / "scenarios.toml")
     parser.add_argument("--data-dir", type=Path, default=ROOT / "target" / "bench",
                         help="where servers keep their data, on the disk that is meant")
-    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
-    parser.add_argument("--docs", type=Path, help="replace the tables in this page")
-    parser.add_argument("--plots", type=Path, help="draw into this folder, beside that page")
+    output.add_options(parser)
+    output.add_plots(parser)
     return parser
-
-
-def _command(arguments: list[str]) -> str:
-    """The command, without where its results go, which the Makefile says."""
-    words = list(arguments)
-    for option in ("--json", "--docs", "--plots"):
-        if option in words:
-            at = words.index(option)
-            del words[at : at + 2]
-    return f"make bench-peers BENCH_ARGS='{' '.join(words)}'" if words else "make bench-peers"
 
 
 def _load(file: Path) -> Iterator[tuple[str, Scenario]]:
@@ -136,12 +122,6 @@ def _load(file: Path) -> Iterator[tuple[str, Scenario]]:
         languages = fields.pop("languages")
         for language in languages:
             yield language, Scenario.from_dict(fields)
-
-
-def _keep(file: Path | None, results: dict[str, Any]) -> None:
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

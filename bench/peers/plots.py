@@ -35,7 +35,8 @@ def draw(results: dict[str, Any], folder: Path) -> str:
         for server, colour in COLOURS.items():
             places = [at for at, (_, of, _) in enumerate(bars) if of == server]
             if places:
-                axes.barh(places, [bars[at][2] for at in places], left=0, color=colour,
+                # From 1, to the right or to the left.
+                axes.barh(places, [bars[at][2] - 1 for at in places], left=1, color=colour,
                           label=tables.SERVERS[server])  # fmt: skip
         axes.set_yticks(range(len(bars)), [scenario for scenario, _, _ in bars], fontsize=7)
         axes.axvline(1, color="black", linewidth=1)

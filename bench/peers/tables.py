@@ -4,6 +4,7 @@ import statistics
 from typing import Any
 
 import footprint
+import machine
 import report
 from scenario import Scenario
 
@@ -58,12 +59,11 @@ def advantage(result: Result, system: str) -> float | None:
 
 
 def _introduction(results: Result) -> str:
-    machine = results["machine"]
+    on = results["machine"]
     loads = [load for result in results["results"] for load in result["load"]]
     return (
-        f"`{results['command']}` on {machine['cpus']} × {machine['processor']}, "
-        f"{machine['memory_mib'] / 1024:.0f} GiB, {machine['filesystem']}, Linux {machine['kernel']}, "
-        f"Python {machine['python']}, {machine['java']}, at a load of {min(loads):g} to {max(loads):g}. "
+        f"`{results['command']}` on {machine.words(on)}, Python {on['python']}, {on['java']}, "
+        f"at a load of {min(loads):g} to {max(loads):g}. "
         f"Medians of {results['runs']} runs of about {results['seconds']:g} s, all systems in turn; in "
         "brackets the least and the most. FlyMQ ÷ it is the median of each turn's ratio, **bold** where the "
         "peer does better: those rows come first. CPU is in seconds for a million records, of the client's "

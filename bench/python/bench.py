@@ -8,12 +8,12 @@ measures, and does not judge: it ends with 0 also when a target is missed.
 
 import argparse
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import machine
+import output
 import report
 import scenario
 from drivers import SYSTEMS
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     if not scenarios:
         sys.exit("bench.py: no scenario has such a name")
     results: dict[str, Any] = {
-        "command": _command(arguments),
+        "command": output.command("bench-python", arguments),
         "machine": machine.describe(options.data_dir),
         "runs": options.runs,
         "seconds": QUICK_SECONDS if options.quick else SECONDS,
@@ -51,13 +51,8 @@ def main(arguments: list[str]) -> None:
             systems = [s for s in SYSTEMS if each.kind in s.kinds and _wanted(s.name, options.systems)]
             bench = Bench(each, systems, servers[each.durability], results)
             results["results"].append(bench.measure())
-            if options.json:
-                options.json.parent.mkdir(parents=True, exist_ok=True)
-                options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    text = report.markdown(results)
-    print(text)
-    if options.docs:
-        report.replace_section(options.docs, "bench-python", text)
+            output.keep(results, options)
+    output.show(report.markdown(results), "bench-python", options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,19 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenarios", type=Path, default=HERE / "scenarios.toml")
     parser.add_argument("--data-dir", type=Path, default=ROOT / "target" / "bench",
                         help="where servers keep their data, on the disk that is meant")
-    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
-    parser.add_argument("--docs", type=Path, help="replace the table in this page")
+    output.add_options(parser)
     return parser
-
-
-def _command(arguments: list[str]) -> str:
-    """The command, without where its results go, which the Makefile says."""
-    words = list(arguments)
-    for option in ("--json", "--docs"):
-        if option in words:
-            at = words.index(option)
-            del words[at : at + 2]
-    return f"make bench-python BENCH_ARGS='{' '.join(words)}'" if words else "make bench-python"
 
 
 def _wanted(name: str, parts: list[str]) -> bool:

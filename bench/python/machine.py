@@ -21,6 +21,12 @@ def describe(data_dir: Path) -> dict[str, str | int]:
     }
 
 
+def words(on: dict[str, str | int]) -> str:
+    """The hardware and its system, as documents tell it."""
+    memory = round(int(on["memory_mib"]) / 1024)
+    return f"{on['cpus']} × {on['processor']}, {memory} GiB, {on['filesystem']}, Linux {on['kernel']}"
+
+
 def load() -> float:
     """How many threads wanted to run during the last minute, those of the measurements included."""
     return round(os.getloadavg()[0], 2)

@@ -2,9 +2,9 @@
 
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import machine
 from scenario import Scenario
 
 OURS = "flymq"
@@ -19,16 +19,6 @@ def markdown(results: Result) -> str:
     return "\n".join([*lines, "", *_notes(results)])
 
 
-def replace_section(page: Path, name: str, text: str) -> None:
-    """Writes the text into the page, between the comments that name it."""
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    before, found_begin, rest = page.read_text().partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found_begin or not found_end:
-        raise ValueError(f"{page} has no {begin} … {end}")
-    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
-
-
 def lines(result: Result) -> Iterator[str]:
     """One system a line."""
     of = Scenario.from_dict(result["scenario"])
@@ -39,13 +29,11 @@ def lines(result: Result) -> Iterator[str]:
 
 
 def _introduction(results: Result) -> str:
-    machine = results["machine"]
+    on = results["machine"]
     return (
-        f"`{results['command']}` on {machine['cpus']} × {machine['processor']}, "
-        f"{machine['memory_mib'] / 1024:.0f} GiB, {machine['filesystem']}, "
-        f"Linux {machine['kernel']}, Python {machine['python']}. Medians of {results['runs']} runs "
-        f"of about {results['seconds']:g} s, all systems in turn; in brackets the least and the most. "
-        "Processor time is of all threads of the process, per record."
+        f"`{results['command']}` on {machine.words(on)}, Python {on['python']}. "
+        f"Medians of {results['runs']} runs of about {results['seconds']:g} s, all systems in turn; in "
+        "brackets the least and the most. Processor time is of all threads of the process, per record."
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import output
 import report
 import scenario
 import values
@@ -94,12 +95,12 @@ class Report(unittest.TestCase):
         with TemporaryDirectory() as directory:
             page = Path(directory) / "page.md"
             page.write_text("before\n<!-- begin it -->\nold\n<!-- end it -->\nafter\n")
-            report.replace_section(page, "it", "new")
-            report.replace_section(page, "it", "newer")
+            output.replace_section(page, "it", "new")
+            output.replace_section(page, "it", "newer")
             begin, end = "<!-- begin it -->", "<!-- end it -->"
             self.assertEqual(page.read_text(), f"before\n{begin}\n\nnewer\n\n{end}\nafter\n")
             with self.assertRaises(ValueError):
-                report.replace_section(page, "other", "new")
+                output.replace_section(page, "other", "new")
 
     def test_scenarios_are_what_the_file_may_say(self) -> None:
         scenarios = scenario.load(Path(__file__).with_name("scenarios.toml"))

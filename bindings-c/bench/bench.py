@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import resource
 import statistics
 import subprocess
@@ -27,7 +26,7 @@ RELEASE = ROOT / "target" / "release"
 sys.path[:0] = [str(ROOT / "tools" / "kafka"), str(ROOT / "bench" / "python")]
 
 import machine  # noqa: E402
-from report import replace_section  # noqa: E402
+import output  # noqa: E402
 
 KINDS = ("produce", "consume")
 #: Against whom, in what, and at least how many times its rate.
@@ -140,8 +139,7 @@ def markdown(measured: dict[str, Any]) -> str:
     loads = [run["load"] for run in runs]
     names = {"c": "libflymq", "core": "the Rust core", "librdkafka": "librdkafka on Kafka"}
     lines = [
-        f"`{measured['command']}` on {on['cpus']} × {on['processor']}, {on['memory_mib'] / 1024:.0f} GiB, "
-        f"{on['filesystem']}, Linux {on['kernel']}, at a load of {min(loads)} to {max(loads)}. "
+        f"`{measured['command']}` on {machine.words(on)}, at a load of {min(loads)} to {max(loads)}. "
         f"{measured['records']:,} records of {measured['size']} bytes a run, {len(results['produce']['c'])} turns; "
         "in brackets the least and the most.",
         "",
@@ -174,16 +172,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-kafka", action="store_true", help="only against the core")
     parser.add_argument("--no-build", action="store_true", help="measure what was built before")
-    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
-    parser.add_argument("--docs", type=Path, help="replace the tables in this page")
+    output.add_options(parser)
     options = parser.parse_args()
     measured = measure(options)
-    text = markdown(measured)
-    print(text)
-    if options.json:
-        options.json.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n")
-    if options.docs:
-        replace_section(options.docs, "bench-c", text)
+    output.keep(measured, options)
+    output.show(markdown(measured), "bench-c", options)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ from typing import Any
 from bench import RELEASE, build, run, topic_command  # It also tells where the following are.
 
 import machine  # isort: skip
-from report import replace_section  # isort: skip
+import output  # isort: skip
 
 DIRECT, GATEWAY = "librdkafka", "c"
 #: In what, and at least how many times the rate of librdkafka.
@@ -116,8 +115,7 @@ def markdown(measured: dict[str, Any]) -> str:
     loads = [run["load"] for run in runs]
     names = {GATEWAY: "libflymq, gateway", DIRECT: "librdkafka"}
     lines = [
-        f"`{measured['command']}` on {on['cpus']} × {on['processor']}, {on['memory_mib'] / 1024:.0f} GiB, "
-        f"{on['filesystem']}, Linux {on['kernel']}, at a load of {min(loads)} to {max(loads)}. "
+        f"`{measured['command']}` on {machine.words(on)}, at a load of {min(loads)} to {max(loads)}. "
         f"{measured['records']:,} records of {measured['size']} bytes a run, {measured['single']:,} one after the "
         f"other, {len(results['produce'][GATEWAY])} turns; in brackets the least and the most.",
         "",
@@ -161,16 +159,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-build", action="store_true", help="measure what was built before")
-    parser.add_argument("--json", type=Path, help="keep everything that was measured in this file")
-    parser.add_argument("--docs", type=Path, help="replace the tables in this page")
+    output.add_options(parser)
     options = parser.parse_args()
     measured = measure(options)
-    text = markdown(measured)
-    print(text)
-    if options.json:
-        options.json.write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n")
-    if options.docs:
-        replace_section(options.docs, "bench-kafka", text)
+    output.keep(measured, options)
+    output.show(markdown(measured), "bench-kafka", options)
 
 
 if __name__ == "__main__":

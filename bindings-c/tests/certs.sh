@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a certificate authority, a certificate for localhost and one for a client in a folder, for test_security.
+# Makes a certificate authority, a certificate for localhost, one for a client and a file with a password in a
+# folder, for test_security.
 set -euo pipefail
 cd "$1"
 key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2)
@@ -12,3 +13,4 @@ signed() { # PREFIX NAME EXTENSIONS
 }
 signed '' localhost 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth'
 signed client- ada 'extendedKeyUsage=clientAuth'
+printf secret >password

@@ -1,6 +1,6 @@
 /* TLS, users and rules, client certificates, encryption, all by options. Its argument is a folder with
- * what certs.sh makes. */
-#include "check.h"
+ * what certs.sh makes, and root's password. */
+#include "serve.h"
 #include <pthread.h>
 
 static const char *folder;
@@ -15,6 +15,35 @@ static const char *file(const char *name) {
 
 static void set(flymq_config *options, const char *name, const char *value) {
     OK(flymq_config_set(options, name, value, &error));
+}
+
+/* A broker that nobody has used, or a gateway to a cluster without any data, and a client of it. */
+static World open_world(Served *served) {
+    empty_cluster();
+    *served = serve(NULL, "0");
+    World world = {.broker = served->broker};
+    OK(flymq_client_connect(served->address, NULL, &world.client, &error));
+    return world;
+}
+
+static void end_serving(World world, Served *served) {
+    OK(flymq_client_close(world.client, DEADLINE_MS, &error));
+    flymq_client_free(world.client);
+    stop_serving(served);
+}
+
+/* As the options say, which a gateway gets as a command takes them. */
+static Served serve_guarded(const flymq_config *options) {
+    if (cluster() == NULL) {
+        return start_broker(options);
+    }
+    empty_cluster();
+    forget_everybody(file("password"));
+    const char *same[] = {"--tls-cert", file("cert.pem"), "--tls-key", file("key.pem"),
+                          "--tls-client-ca", file("ca.pem"), "--tls-client-auth", "optional",
+                          "--auth", "--bootstrap-admin", "root", "--bootstrap-admin-password-file",
+                          file("password"), NULL};
+    return start_gateway("0", same);
 }
 
 /* Who shows a certificate needs no password. */
@@ -46,9 +75,9 @@ static void secured_and_logged_in(void) {
     set(options, "tls_client_ca_file", file("ca.pem"));
     set(options, "tls_client_auth", "optional");
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_config_set(options, "no_such", "x", &error));
-    OK(flymq_broker_start(options, &broker, &error));
+    Served served = serve_guarded(options);
     flymq_config_free(options);
-    const char *address = flymq_broker_address(broker);
+    const char *address = served.address;
 
     flymq_client *client;
     options = config(FLYMQ_CONFIG_CLIENT, "tls_server_name", "localhost");
@@ -113,18 +142,19 @@ static void secured_and_logged_in(void) {
     OK(flymq_client_delete_user(client, "ada", &error));
     FAILS(FLYMQ_ERROR_UNKNOWN_USER, flymq_client_delete_user(client, "ada", &error));
     flymq_client_free(ada);
-    end((World){broker, client});
+    end_serving((World){served.broker, client}, &served);
 }
 
 static void encrypted(void) {
-    World plain = world();
+    Served served;
+    World plain = open_world(&served);
     create(plain, "sealed", 1);
     flymq_config *options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
     set(options, "encryption_keyring",
         "new:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
         "old:202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f");
     flymq_client *client;
-    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &client, &error));
+    OK(flymq_client_connect(served.address, options, &client, &error));
     OK(flymq_client_produce(client, "sealed", "k", 1, "secret", 6, NULL, NULL, &error));
     flymq_batch *batch;
     OK(flymq_client_consume(client, "sealed", 0, 0, &batch, &error));
@@ -135,7 +165,7 @@ static void encrypted(void) {
           flymq_client_consume(plain.client, "sealed", 0, 0, &batch, &error));
     flymq_config *raw = config(FLYMQ_CONFIG_CLIENT, "decrypt", "false");
     flymq_client *reader;
-    OK(flymq_client_connect(flymq_broker_address(plain.broker), raw, &reader, &error));
+    OK(flymq_client_connect(served.address, raw, &reader, &error));
     OK(flymq_client_consume(reader, "sealed", 0, 0, &batch, &error));
     size_t len;
     const char *value = flymq_message_value(flymq_batch_message(batch, 0), &len);
@@ -148,12 +178,13 @@ static void encrypted(void) {
     flymq_client_free(client);
     flymq_config_free(raw);
     flymq_config_free(options);
-    end(plain);
+    end_serving(plain, &served);
 }
 
 /* Keys are changed under clients that run. */
 static void keys_rotate(void) {
-    World plain = world();
+    Served served;
+    World plain = open_world(&served);
     create(plain, "rotated", 1);
     char key[45], another[45];
     FAILS(FLYMQ_ERROR_INVALID_ARGUMENT, flymq_generate_key(key, 44, &error));
@@ -170,9 +201,9 @@ static void keys_rotate(void) {
     options = config(FLYMQ_CONFIG_CLIENT, NULL, NULL);
     flymq_client *writer, *reader;
     OK(flymq_config_set_keyring(options, keyring, &error));
-    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &writer, &error));
+    OK(flymq_client_connect(served.address, options, &writer, &error));
     OK(flymq_config_set_keyring(options, readers, &error));
-    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &reader, &error));
+    OK(flymq_client_connect(served.address, options, &reader, &error));
     flymq_config_free(options);
 
     flymq_batch *batch;
@@ -195,7 +226,7 @@ static void keys_rotate(void) {
     flymq_keyring_free(keyring);
     flymq_client_free(writer);
     flymq_client_free(reader);
-    end(plain);
+    end_serving(plain, &served);
 }
 
 /* A source of keys of the program's own. */
@@ -247,7 +278,8 @@ static void turn(Vault *vault, const char *current, int32_t fails, flymq_client 
 }
 
 static void keys_of_the_program(void) {
-    World plain = world();
+    Served served;
+    World plain = open_world(&served);
     create(plain, "vault", 1);
     Vault vault = {.lock = PTHREAD_MUTEX_INITIALIZER, .current = "a"};
     flymq_config *options = config(FLYMQ_CONFIG_PRODUCER, NULL, NULL);
@@ -262,8 +294,8 @@ static void keys_of_the_program(void) {
     OK(flymq_config_set_key_source(options, give, &vault, forget, &error));
     CHECK(vault.dropped == 1); /* the first, which was replaced */
     flymq_client *writer, *reader;
-    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &writer, &error));
-    OK(flymq_client_connect(flymq_broker_address(plain.broker), options, &reader, &error));
+    OK(flymq_client_connect(served.address, options, &writer, &error));
+    OK(flymq_client_connect(served.address, options, &reader, &error));
     flymq_config_free(options);
 
     OK(flymq_client_produce(writer, "vault", NULL, 0, "0", 1, NULL, NULL, &error));
@@ -323,15 +355,17 @@ static void keys_of_the_program(void) {
     flymq_client_free(writer);
     flymq_client_free(reader);
     CHECK(vault.dropped == 2);
-    end(plain);
+    end_serving(plain, &served);
 }
 
 int main(int argc, char **argv) {
     CHECK(argc == 2);
     folder = argv[1];
-    secured_and_logged_in();
-    encrypted();
-    keys_rotate();
-    keys_of_the_program();
+    void (*const scenarios[])(void) = {secured_and_logged_in, encrypted, keys_rotate, keys_of_the_program};
+    size_t count = sizeof scenarios / sizeof *scenarios;
+    for (size_t i = 0; i < count; i++) {
+        scenarios[i]();
+    }
+    printf("%zu scenarios\n", count);
     return 0;
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import flymq
 import pytest
+import serving
 
 # A run in the background is started with Ctrl-C ignored, and so would be the processes it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -16,13 +18,14 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[flymq.EmbeddedBroker]:
-    with flymq.EmbeddedBroker(durability="os") as broker:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Broker]:
+    serving.empty_cluster()
+    with closing(serving.start(tmp_path_factory.mktemp("data"))) as broker:
         yield broker
 
 
 @pytest.fixture
-def client(broker: flymq.EmbeddedBroker) -> Iterator[flymq.FlyMQClient]:
+def client(broker: serving.Broker) -> Iterator[flymq.FlyMQClient]:
     with flymq.FlyMQClient(broker.address) as client:
         yield client
 

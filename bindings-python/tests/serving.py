@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sysconfig
@@ -31,10 +32,10 @@ class Broker(Protocol):
 class Gateway:
     """A gateway, as a process of its own."""
 
-    def __init__(self, cluster: str, port: int) -> None:
+    def __init__(self, cluster: str, port: int, *options: str) -> None:
         self._process = subprocess.Popen(
             [COMMAND, "broker", "--engine", "kafka", "--kafka-bootstrap", cluster]
-            + ["--listen", f"127.0.0.1:{port}"],
+            + ["--listen", f"127.0.0.1:{port}", *options],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -59,6 +60,40 @@ def start(folder: Path, port: int = 0) -> Broker:
     if CLUSTER is None:
         return EmbeddedBroker(folder, port, durability="os")
     return Gateway(CLUSTER, port)
+
+
+def guarded(folder: Path, name: str, password: str) -> Broker:
+    """A broker that knows this administrator alone."""
+    if CLUSTER is None:
+        return EmbeddedBroker(folder, durability="os", users={name: password})
+    empty_cluster()
+    _forget_everybody(CLUSTER, folder)
+    return _guarded_gateway(CLUSTER, folder, name, password)
+
+
+def _guarded_gateway(cluster: str, folder: Path, name: str, password: str) -> Gateway:
+    file = folder / f"password-of-{name}"
+    file.write_text(password)
+    options = ["--auth", "--bootstrap-admin", name, "--bootstrap-admin-password-file", str(file)]
+    return Gateway(cluster, 0, *options)
+
+
+def administer(broker: Broker, name: str, password: str, *arguments: str) -> str:
+    """What `flymq` says that an administrator runs."""
+    login = {"FLYMQ_USERNAME": name, "FLYMQ_PASSWORD": password}
+    command = [COMMAND, "-a", broker.address, *arguments]
+    return subprocess.check_output(command, env={**os.environ, **login}, text=True)
+
+
+def _forget_everybody(cluster: str, folder: Path) -> None:
+    """Deletes the users and rules of a cluster, as a new folder has none."""
+    cleaner = ("cleaner", "secret")
+    with closing(_guarded_gateway(cluster, folder, *cleaner)) as gateway:
+        administer(gateway, *cleaner, "acl", "remove", "--all")
+        users = json.loads(administer(gateway, *cleaner, "user", "list", "--format", "json"))
+        # Itself last.
+        for user in sorted((user["user"] for user in users), key=cleaner[0].__eq__):
+            administer(gateway, *cleaner, "user", "remove", user)
 
 
 def empty_cluster() -> None:

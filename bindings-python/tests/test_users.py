@@ -1,29 +1,55 @@
-"""Logging in."""
+"""Logging in, and what users may do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import flymq
 import pytest
-from flymq import EmbeddedBroker, FlyMQClient
+import serving
+from flymq import FlyMQClient
+from serving import Broker
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker(durability="os", users={"ada": "lovelace"}) as broker:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with closing(serving.guarded(tmp_path_factory.mktemp("data"), "ada", "lovelace")) as broker:
         yield broker
 
 
-def test_users_log_in(guarded: EmbeddedBroker) -> None:
+def test_users_log_in(guarded: Broker) -> None:
     with FlyMQClient(guarded.address, username="ada", password="lovelace") as client:
         assert client.whoami() == "ada"
         client.create_topic("t")
         assert client.produce("t", b"x") == 0
 
 
-def test_wrong_credentials(guarded: EmbeddedBroker) -> None:
+def test_rules_are_kept_to(guarded: Broker, tmp_path: Path) -> None:
+    def administer(*arguments: str) -> None:
+        serving.administer(guarded, "ada", "lovelace", *arguments)
+
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    administer("topic", "create", "orders-eu")
+    administer("user", "add", "eve", "--new-password-file", str(file))
+    with FlyMQClient(guarded.address, username="eve", password="secret") as eve:
+        with pytest.raises(flymq.NotAuthorizedError, match="orders-eu"):
+            eve.produce("orders-eu", b"x")
+        administer("acl", "add", "--for", "eve", "--allow", "write", "--topic", "orders-", "--prefix")
+        assert eve.produce("orders-eu", b"x") == 0
+        with pytest.raises(flymq.NotAuthorizedError):
+            eve.consume("orders-eu", 0)
+        administer("acl", "remove", "--principal", "user:eve")
+        with pytest.raises(flymq.NotAuthorizedError):
+            eve.produce("orders-eu", b"x")
+        administer("user", "remove", "eve")
+        with pytest.raises(flymq.AuthFailedError):
+            eve.whoami()
+
+
+def test_wrong_credentials(guarded: Broker) -> None:
     messages = set()
     for username, password in [("ada", "byron"), ("nobody", "lovelace")]:
         with pytest.raises(flymq.AuthFailedError) as caught:
@@ -39,7 +65,7 @@ def test_wrong_credentials(guarded: EmbeddedBroker) -> None:
 
 
 def test_passwords_from_files_and_the_environment(
-    guarded: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    guarded: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "password"
     file.write_text("lovelace\nnot this\n")
@@ -58,7 +84,7 @@ def test_passwords_from_files_and_the_environment(
         FlyMQClient(guarded.address)
 
 
-def test_arguments(guarded: EmbeddedBroker) -> None:
+def test_arguments(guarded: Broker) -> None:
     with pytest.raises(ValueError, match="not both"):
         FlyMQClient(guarded.address, username="ada", password="x", password_file="y")
     for wrong in [
@@ -73,7 +99,7 @@ def test_arguments(guarded: EmbeddedBroker) -> None:
     assert "lovelace" not in str(caught.value)
 
 
-def test_an_open_broker_knows_nobody(broker: EmbeddedBroker, client: FlyMQClient) -> None:
+def test_an_open_broker_knows_nobody(broker: Broker, client: FlyMQClient) -> None:
     assert client.whoami() == "anonymous"
     with pytest.raises(flymq.UnsupportedMechanismError, match="no authentication"):
         FlyMQClient(broker.address, username="ada", password="x")

@@ -19,18 +19,30 @@ BINARY = pathlib.Path(os.environ.get("FLYMQ_BIN", REPOSITORY / "target" / "debug
 @contextlib.contextmanager
 def running(data_dir):
     """A broker on a free port; gives (host, port). It has to stop cleanly at the end."""
-    command = [BINARY, "broker", "--data-dir", data_dir, "--listen", "127.0.0.1:0"]
+    with serving(data_dir, "listening") as (address,):
+        host, _, port = address.rpartition(":")
+        yield host, int(port)
+
+
+@contextlib.contextmanager
+def serving(data_dir, *what, options=()):
+    """As `running`, for what a broker with these options says it serves; gives the address of each."""
+    command = [BINARY, "broker", "--data-dir", data_dir, "--listen", "127.0.0.1:0", *options]
     cluster = os.environ.get("FLYMQ_TEST_KAFKA")
     if cluster:
         command += ["--engine", "kafka", "--kafka-bootstrap", cluster]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            line = process.stdout.readline()
-            assert line.startswith("listening on "), f"the broker said {line!r}"
-            host, _, port = line.split()[-1].rpartition(":")
+            said = {}
+            while not said.keys() >= {*what}:
+                line = process.stdout.readline()
+                name, on, address = line.strip().partition(" on ")
+                assert on, f"the broker said {line!r}"
+                said[name] = address
             if cluster:
+                host, _, port = said["listening"].rpartition(":")
                 _empty(host, int(port))
-            yield host, int(port)
+            yield tuple(said[name] for name in what)
             assert process.poll() is None, "the broker has died"
         finally:
             process.terminate()

@@ -15,6 +15,11 @@ REPOSITORY = pathlib.Path(__file__).parent.parent.parent
 CARGO_TEST = ["cargo", "test", "--quiet", "--workspace"]
 PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
 PYTHON = REPOSITORY / "bindings-python"
+PYTHON_TESTS = ("scenarios", "failover", "cluster", "users", "encryption")
+JAVA_TESTS = (
+    *("ScenariosTest", "FailoverTest", "ConformanceTest", "ClusterStatusTest"),
+    "SecurityTest#users*+recordsAreEncrypted*",
+)
 COMMAND = REPOSITORY / "target" / "debug" / "flymq"
 MAVEN = ["mvn", "--batch-mode", "--no-transfer-progress", "--file", str(REPOSITORY / "bindings-java")]
 
@@ -28,18 +33,19 @@ SUITES = {
     "the Rust client": [
         *CARGO_TEST,
         *("--test", "round_trip", "--test", "admin", "--test", "scenarios", "--test", "lost_answers"),
+        *("--test", "auth", "--test", "auth_tls", "--test", "encryption"),
         *("--", "--test-threads=1"),
     ],
     "failover in Rust": [*CARGO_TEST, "--test", "endpoints", "--", "scenarios_of_all_libraries"],
     "the Python client": [
         *(*PYTEST, "-c", str(PYTHON / "pyproject.toml"), "--rootdir", str(PYTHON)),
-        *(str(PYTHON / "tests" / f"test_{name}.py") for name in ("scenarios", "failover", "cluster")),
+        *(str(PYTHON / "tests" / f"test_{name}.py") for name in PYTHON_TESTS),
     ],
     "the Java client": [
         *(*MAVEN, "-pl", ".,flymq-client", "-Dsurefire.failIfNoSpecifiedTests=false"),
         *("-Dflymq.cargo.profile=dev", "-Dflymq.cargo.folder=debug", "-Dflymq.cargo.packages=--workspace"),
         f"-Dflymq.cli={COMMAND}",
-        "-Dtest=ScenariosTest,FailoverTest,ConformanceTest,ClusterStatusTest",
+        "-Dtest=" + ",".join(JAVA_TESTS),
         "test",
     ],
     "the C client": [str(REPOSITORY / "bindings-c" / "tests" / "gateways.sh"), str(COMMAND.parent)],

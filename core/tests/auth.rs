@@ -1,11 +1,13 @@
 //! Logging in, staying logged in, and what becomes of work when the session ends.
 
+mod common;
+
 use std::time::Duration;
 
+use common::guarded::{auth, guarded_broker};
 use flymq_auth::scram::{ClientFirst, Server};
 use flymq_auth::{MIN_ITERATIONS, Password, Verifier};
-use flymq_broker::access::throttle::ThrottleOptions;
-use flymq_broker::{AuthConfig, Broker, Config, InitialUser};
+use flymq_broker::{AuthConfig, Broker};
 use flymq_core::{
     Acl, AclFilter, Client, ClientBuilder, ErrorCode, Mechanism, NewTopic, Record, UserChange,
 };
@@ -19,30 +21,13 @@ struct Guarded {
     _folder: tempfile::TempDir,
 }
 
-fn auth() -> AuthConfig {
-    AuthConfig {
-        min_iterations: MIN_ITERATIONS,
-        iterations: MIN_ITERATIONS,
-        throttle: ThrottleOptions { free_failures: 1_000_000, ..Default::default() },
-        users: vec![InitialUser {
-            name: "root".into(),
-            password: Password::new("toor"),
-            roles: vec!["admin".into()],
-        }],
-        ..AuthConfig::default()
-    }
-}
-
 impl Guarded {
     async fn start(auth: Option<AuthConfig>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config {
-            data_dir: folder.path().into(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            auth,
-            ..Config::default()
+        let (_folder, broker, _) = match auth {
+            Some(auth) => guarded_broker(auth, None).await,
+            None => common::broker().await,
         };
-        Self { broker: Broker::start(config).await.unwrap(), _folder: folder }
+        Self { broker, _folder }
     }
 
     fn builder(&self) -> ClientBuilder {

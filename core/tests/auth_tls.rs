@@ -3,34 +3,14 @@
 mod common;
 
 use common::certs::Ca;
+use common::guarded::{auth, guarded_broker};
 use common::trusting;
-use flymq_auth::{MIN_ITERATIONS, Password};
-use flymq_broker::{AuthConfig, Broker, ClientAuth, InitialUser};
+use flymq_auth::Password;
+use flymq_broker::{Broker, ClientAuth};
 use flymq_core::*;
 
 async fn start(tls: flymq_broker::TlsConfig) -> (tempfile::TempDir, Broker, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let root = InitialUser {
-        name: "root".into(),
-        password: Password::new("toor"),
-        roles: vec!["admin".into()],
-    };
-    let auth = AuthConfig {
-        min_iterations: MIN_ITERATIONS,
-        iterations: MIN_ITERATIONS,
-        users: vec![root],
-        ..AuthConfig::default()
-    };
-    let config = flymq_broker::Config {
-        data_dir: dir.path().into(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        tls: Some(tls),
-        auth: Some(auth),
-        ..Default::default()
-    };
-    let broker = Broker::start(config).await.unwrap();
-    let address = broker.local_addr().to_string();
-    (dir, broker, address)
+    guarded_broker(auth(), Some(tls)).await
 }
 
 fn root(config: &Config) -> Config {

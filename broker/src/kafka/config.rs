@@ -79,6 +79,29 @@ pub enum SecurityProtocol {
 }
 
 impl SecurityProtocol {
+    const ALL: [Self; 4] = [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl];
+
+    /// What Kafka calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::Ssl => "SSL",
+            Self::SaslPlaintext => "SASL_PLAINTEXT",
+            Self::SaslSsl => "SASL_SSL",
+        }
+    }
+
+    /// What to ask oneself where a node hangs up, which is all that Kafka does about another protocol
+    /// than its listener's.
+    pub(super) fn doubt(self) -> String {
+        let others = Self::ALL.map(Self::name).into_iter().filter(|other| *other != self.name());
+        format!(
+            "is security.protocol={} that of this listener? Others are --kafka security.protocol={}",
+            self.name(),
+            others.collect::<Vec<_>>().join("|")
+        )
+    }
+
     /// Whether connections are within TLS.
     pub fn has_tls(self) -> bool {
         matches!(self, Self::Ssl | Self::SaslSsl)
@@ -126,15 +149,7 @@ const OPTIONS: &[(&str, Set)] = &[
         Ok(())
     }),
     ("security.protocol", |c, v| {
-        c.security_protocol = one_of(
-            v,
-            &[
-                ("PLAINTEXT", SecurityProtocol::Plaintext),
-                ("SSL", SecurityProtocol::Ssl),
-                ("SASL_PLAINTEXT", SecurityProtocol::SaslPlaintext),
-                ("SASL_SSL", SecurityProtocol::SaslSsl),
-            ],
-        )?;
+        c.security_protocol = one_of(v, &SecurityProtocol::ALL.map(|p| (p.name(), p)))?;
         Ok(())
     }),
     ("sasl.mechanism", |c, v| {

@@ -27,6 +27,7 @@
 //! | `errors` | Kafka's error codes in FlyMQ's terms |
 //! | `stats` | what is counted |
 //! | `status` | how the cluster is |
+//! | `figures` | topics, groups and their lag, for metrics |
 
 mod access;
 mod cluster;
@@ -35,6 +36,7 @@ pub mod config;
 mod coordinators;
 mod errors;
 mod fetch;
+mod figures;
 mod gateways;
 mod groups;
 mod journal;
@@ -91,6 +93,7 @@ struct Inner {
     topic_ids: topic_ids::TopicIds,
     sessions: groups::Sessions,
     gateways: gateways::Gateways,
+    figures: figures::Figures,
 }
 
 impl Inner {
@@ -121,6 +124,7 @@ impl KafkaEngine {
             topic_ids: Default::default(),
             sessions: Default::default(),
             gateways: Default::default(),
+            figures: Default::default(),
         });
         Ok(Self { inner, announcing: Mutex::default() })
     }
@@ -214,7 +218,7 @@ impl Engine for KafkaEngine {
     }
 
     fn stats(&self) -> Reply<EngineStats> {
-        self.run((), status::figures)
+        self.run((), figures::figures)
     }
 
     fn announce(&self, broker: BrokerInfo) {

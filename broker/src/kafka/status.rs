@@ -7,7 +7,7 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest};
 
 use super::Inner;
 use crate::Result;
-use crate::engine::stats::{ClusterStats, EngineStats, Health};
+use crate::engine::stats::{ClusterStats, Health};
 
 /// How many partitions are named at most.
 const MOST: usize = 1000;
@@ -30,22 +30,21 @@ pub async fn health(inner: Arc<Inner>, (): ()) -> Result<Health> {
 }
 
 /// Figures of the cluster.
-pub async fn figures(inner: Arc<Inner>, (): ()) -> Result<EngineStats> {
+pub async fn cluster(inner: &Inner) -> ClusterStats {
     let counted = inner.cluster.stats();
     // Metrics are of use above all when the cluster cannot be asked.
-    let Survey { status, lagging } = survey(&inner).await.unwrap_or_default();
+    let Survey { status, lagging } = survey(inner).await.unwrap_or_default();
     let failures = counted.requests.iter();
     let mut errors: Vec<_> =
         failures.map(|kind| (format!("{}_failed", kind.kind), kind.failures)).collect();
     errors.push(("connect_failed".to_owned(), counted.failed_connects));
-    let cluster = ClusterStats {
+    ClusterStats {
         connected_nodes: counted.nodes.saturating_sub(counted.unreachable_nodes),
         nodes: counted.nodes,
         under_replicated_partitions: status.under_replicated.into(),
         lagging_replicas: lagging,
         errors,
-    };
-    Ok(EngineStats { cluster: Some(cluster), ..Default::default() })
+    }
 }
 
 /// What metadata says of the cluster.

@@ -5,8 +5,8 @@
 //! again, of the same epoch, says what has become of it. A gateway remembers nothing.
 //!
 //! Kafka does not know of a transaction before something is in it. So BEGIN_TXN only sees whether the
-//! producer is still the one of its name, and an end of a transaction that holds nothing just raises
-//! the epoch.
+//! producer is still the one of its name, and a transaction that holds nothing is committed with a group
+//! in it of which no offsets come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError};
 use kafka_protocol::ResponseError as E;
 use kafka_protocol::messages::{
-    DescribeTransactionsRequest, EndTxnRequest, EndTxnResponse as KafkaEnd, InitProducerIdRequest,
-    ProducerId, TransactionalId,
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, DescribeTransactionsRequest, EndTxnRequest,
+    EndTxnResponse as KafkaEnd, GroupId, InitProducerIdRequest, ProducerId, TransactionalId,
 };
 use tokio::time::Instant;
 
@@ -115,14 +115,33 @@ pub async fn commit(inner: Arc<Inner>, request: CommitTxnRequest) -> Result<EndT
     if ended.error_code != E::InvalidTxnState.code() {
         return finish(&inner, &id, given, true, ended).await;
     }
-    match standing(&inner, &id).await?.refusal(given) {
-        Some(error) => Err(error),
-        // It is the transaction's epoch, so nothing was ever in it. A new one all the same: this
-        // commit, should it arrive once more, must not find the next transaction.
-        None => {
-            let ended = end(&inner, &id, given, false).await?;
-            finish(&inner, &id, given, false, ended).await
-        }
+    if let Some(error) = standing(&inner, &id).await?.refusal(given) {
+        return Err(error);
+    }
+    // It is the transaction's epoch, so nothing was ever in it.
+    add_group(&inner, &id, given).await?;
+    let ended = end(&inner, &id, given, true).await?;
+    if ended.error_code == E::InvalidTxnState.code() {
+        return Err(why_fenced(&inner, &id, given).await);
+    }
+    finish(&inner, &id, given, true, ended).await
+}
+
+/// Makes a transaction one that Kafka knows of and commits: with the offsets of a group, none of which are
+/// sent. Done again, it changes nothing.
+async fn add_group(inner: &Inner, id: &str, given: Identity) -> Result<()> {
+    let request = AddOffsetsToTxnRequest::default()
+        .with_transactional_id(TransactionalId(text(id)))
+        .with_producer_id(ProducerId(given.producer_id))
+        .with_producer_epoch(given.epoch)
+        .with_group_id(GroupId(text(id)));
+    let code = |r: &AddOffsetsToTxnResponse| ask_again(r.error_code);
+    let added = inner.cluster.coordinated(Kind::Transaction, id, &request, code).await?;
+    match E::try_from_code(added.error_code) {
+        None => Ok(()),
+        // Another gateway may have committed it just now, which the end will tell.
+        Some(error) if is_fenced(error) => Ok(()),
+        Some(_) => Err(errors::error(added.error_code, "commit a transaction that holds nothing")),
     }
 }
 

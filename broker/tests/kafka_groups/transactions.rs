@@ -58,12 +58,17 @@ async fn transactions_that_hold_nothing_end_too() {
         txn.begin().await;
         let epoch = txn.epoch;
         let late = txn.commit_request();
-        txn.commit().await;
+        let first = txn.client.call(&late).await.unwrap();
+        for client in &mut setup.clients {
+            assert_eq!(client.call(&late).await.unwrap(), first, "asked again");
+            assert_eq!(client.refused(&txn.abort_request()).await.0, ErrorCode::InvalidTxnState);
+        }
+        txn.go_on(first);
         assert_ne!(txn.epoch, epoch, "so that a late commit finds nothing");
         txn.begin().await;
         txn.add_offset(&setup.group, &setup.topic, 3).await.unwrap();
         for client in &mut setup.clients {
-            client.call(&late).await.unwrap_err();
+            assert_eq!(client.refused(&late).await.0, ErrorCode::ProducerFenced);
         }
         txn.commit().await;
         txn.begin().await;

@@ -63,6 +63,19 @@ async fn all_readers_of_a_partition_get_the_news() {
 }
 
 #[tokio::test]
+async fn a_read_that_waits_too_briefly_to_be_told_still_finds_what_is_there() {
+    let Setup { clients: [mut one, mut two], topic, brokers: _brokers } = Setup::new(1).await;
+    for round in 0..20 {
+        // From the second on the reader is where the partition ended when it last was here.
+        two.produce(&topic, 0, &["news"]).await;
+        let briefly = FetchRequest { max_wait_ms: 1, ..fetch(&topic, 0, round) };
+        let fetched = one.call(&briefly).await.unwrap();
+        let found = fetched.topics.first().map(|topic| topic.partitions[0].next_offset);
+        assert_eq!(found, Some(round + 1));
+    }
+}
+
+#[tokio::test]
 async fn a_read_may_wait_for_more_than_one_batch() {
     let Setup { clients: [mut one, mut two], topic, brokers: _brokers } = Setup::new(2).await;
     let partition = |partition| FetchPartition { partition, offset: 0, max_bytes: 1 << 20 };

@@ -24,7 +24,10 @@ fn password() -> String {
 
 /// What comes of a gateway to a listener, with a client that stores a record through it if it starts.
 async fn try_out(listener: &str, options: Options<'_>) -> Result<(), ProtocolError> {
-    let servers = std::fs::read_to_string(secret(&format!("{listener}.address"))).unwrap();
+    let servers = match listener {
+        "PLAINTEXT" => kafka::bootstrap_servers().to_owned(),
+        _ => std::fs::read_to_string(secret(&format!("{listener}.address"))).unwrap(),
+    };
     let mut config = KafkaConfig::new(&servers);
     for (name, value) in options {
         config.set(name, value)?;
@@ -111,17 +114,42 @@ async fn nodes_that_are_not_what_they_should_be_are_not_talked_to() {
 
 #[tokio::test]
 async fn a_security_protocol_that_does_not_fit_is_named() {
-    let ca = path("ca.pem");
-    let reason = refusal("SSL", &[]).await;
-    assert!(reason.contains("security.protocol"), "{reason}");
-    let tls = [("security.protocol", "SSL"), ("ssl.ca.location", &*ca)];
-    let reason = refusal("SASL_PLAINTEXT", &tls).await;
-    assert!(reason.contains("security.protocol"), "{reason}");
+    let (ca, password) = (path("ca.pem"), password());
+    let tls = [("ssl.ca.location", &*ca)];
+    let user = [("sasl.username", "flymq"), ("sasl.password", &*password)];
+    let both = [&tls[..], &user].concat();
+    let misfits = [
+        ("SSL", "PLAINTEXT", &[][..]),
+        ("SASL_PLAINTEXT", "PLAINTEXT", &[]),
+        ("SASL_SSL", "PLAINTEXT", &[]),
+        ("PLAINTEXT", "SSL", &tls),
+        ("SASL_PLAINTEXT", "SSL", &tls),
+        ("SASL_SSL", "SSL", &tls),
+        ("PLAINTEXT", "SASL_PLAINTEXT", &user),
+        ("SSL", "SASL_PLAINTEXT", &user),
+        ("SASL_SSL", "SASL_PLAINTEXT", &user),
+        ("PLAINTEXT", "SASL_SSL", &both),
+        ("SASL_PLAINTEXT", "SASL_SSL", &both),
+    ];
+    let trying = misfits.map(async |(listener, protocol, options)| {
+        let options = [&[("security.protocol", protocol)], options].concat();
+        let reason = refusal(listener, &options).await;
+        let asked = format!("is security.protocol={protocol} that of this listener?");
+        assert!(reason.contains(&asked), "{protocol} at {listener}: {reason}");
+        let (_, others) = reason.rsplit_once("--kafka security.protocol=").unwrap();
+        assert!(others.split('|').any(|other| other == listener), "{reason}");
+    });
+    futures_util::future::join_all(trying).await;
+}
+
+#[tokio::test]
+async fn a_mechanism_that_is_not_known_is_refused() {
+    let (ca, password) = (path("ca.pem"), password());
     let mechanism = [
         ("security.protocol", "SASL_SSL"),
         ("ssl.ca.location", &ca),
         ("sasl.username", "flymq"),
-        ("sasl.password", "not-the-password"),
+        ("sasl.password", &password),
         ("sasl.mechanism", "GSSAPI"),
     ];
     assert_eq!(try_out("SASL_SSL", &mechanism).await.unwrap_err().code, ErrorCode::InvalidArgument);

@@ -82,13 +82,14 @@ impl Ledger {
         self.seen.values().map(|parts| parts.seen.len() as u64).sum()
     }
 
-    /// Adds what is wrong to a tally, and names it.
-    pub fn report(&self, tally: &mut Tally) {
+    /// Adds what is wrong to a tally, and names it, with when it was read.
+    pub fn report(&self, when: &str, tally: &mut Tally) {
         let resurrected: Vec<_> =
             self.aborted.iter().filter(|id| self.seen.contains_key(*id)).collect();
-        self.lost.iter().for_each(|id| eprintln!("transaction {id} was committed and is lost"));
-        self.torn.iter().for_each(|id| eprintln!("transaction {id} is seen in part"));
-        resurrected.iter().for_each(|id| eprintln!("transaction {id} was aborted and is seen"));
+        let say = |id: &str, what: &str| eprintln!("{when}: transaction {id} {what}");
+        self.lost.iter().for_each(|id| say(id, "was committed and is lost"));
+        self.torn.iter().for_each(|id| say(id, "is seen in part"));
+        resurrected.iter().for_each(|id| say(id, "was aborted and is seen"));
         tally.lost += self.lost.len() as u64;
         tally.torn += (self.torn.len() + resurrected.len()) as u64;
         tally.doubled += self.doubled;
@@ -105,7 +106,7 @@ mod tests {
 
     fn tally(ledger: &Ledger) -> (u64, u64, u64) {
         let mut tally = Tally::default();
-        ledger.report(&mut tally);
+        ledger.report("test", &mut tally);
         (tally.lost, tally.doubled, tally.torn)
     }
 

@@ -151,8 +151,8 @@ pub async fn run(options: &Options) -> anyhow::Result<Tally> {
     let mut from_start = reader::Position::default();
     reader::read_up(&client, &mut from_start, Isolation::ReadCommitted, |e| last.enter(e)).await?;
     last.settle();
-    watched.report(&mut tally);
-    last.report(&mut tally);
+    watched.report("while it went on", &mut tally);
+    last.report("in the end", &mut tally);
     tally.records += last.entries();
 
     let mut uncommitted = 0;

@@ -7,6 +7,7 @@ pub mod certs;
 pub mod cutter;
 pub mod door;
 pub mod fake;
+pub mod guarded;
 pub mod kafka_cutter;
 pub mod members;
 pub mod model;
@@ -53,15 +54,22 @@ pub async fn broker_in(dir: &Path, listen: SocketAddr) -> Broker {
     Broker::start(config).await.unwrap()
 }
 
+/// What makes a broker a gateway to a cluster.
+fn kafka(cluster: &str) -> flymq_broker::EngineConfig {
+    flymq_broker::EngineConfig::Kafka(Box::new(flymq_broker::kafka::KafkaConfig::new(cluster)))
+}
+
 /// A gateway to a cluster, which is emptied if the folder is.
 pub async fn gateway_to(cluster: &str, dir: &Path, listen: SocketAddr) -> Broker {
-    let kafka = flymq_broker::kafka::KafkaConfig::new(cluster);
-    let engine = flymq_broker::EngineConfig::Kafka(Box::new(kafka));
     let heartbeat_interval = Duration::from_millis(50);
+    let engine = kafka(cluster);
     let config = flymq_broker::Config { engine, listen, heartbeat_interval, ..Default::default() };
     let broker = Broker::start(config).await.unwrap();
     if !dir.join("seen").exists() {
-        empty(&broker.local_addr().to_string()).await;
+        let address = broker.local_addr().to_string();
+        let client = Client::with_config(self::config(&address)).await.unwrap();
+        empty(&client).await;
+        client.close().await;
         std::fs::create_dir_all(dir).unwrap();
         std::fs::write(dir.join("seen"), "").unwrap();
     }
@@ -69,8 +77,7 @@ pub async fn gateway_to(cluster: &str, dir: &Path, listen: SocketAddr) -> Broker
 }
 
 /// Deletes all topics and groups.
-async fn empty(address: &str) {
-    let client = Client::with_config(config(address)).await.unwrap();
+async fn empty(client: &Client) {
     for topic in client.list_topics().await.unwrap() {
         client.delete_topic(&topic.name).await.unwrap();
     }
@@ -82,7 +89,6 @@ async fn empty(address: &str) {
         let as_expected = |error: &Error| expected.contains(&error.code());
         assert!(deleted.as_ref().err().is_none_or(as_expected), "{deleted:?}");
     }
-    client.close().await;
 }
 
 pub async fn broker() -> (tempfile::TempDir, Broker, String) {

@@ -81,13 +81,9 @@ pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> 
     }
     let most = request.max_bytes as usize;
     let mut room = None;
-    if wait.is_zero() || !fetch.is_at_ends() {
-        let taken = match inner.budget.try_take_up_to(most, LEAST_ROOM) {
-            Some(room) => room,
-            None => inner.budget.take(LEAST_ROOM).await,
-        };
-        fetch.read(most.min(taken.bytes())).await?;
-        room = Some(taken);
+    let waits_first = !wait.is_zero() && fetch.is_at_ends();
+    if !waits_first {
+        room = Some(fetch.look(most).await?);
     }
     while !fetch.is_due(min_bytes) && Instant::now() < deadline && !inner.is_stopping() {
         // Those who wait hold nothing that others need.
@@ -95,6 +91,11 @@ pub async fn fetch(inner: Arc<Inner>, request: FetchRequest) -> Result<Fetched> 
         fetch.wait(deadline).await;
         let size = fetch.bytes().max(LEAST_ROOM);
         room = Some(inner.budget.take(size).await);
+    }
+    if waits_first && !fetch.is_due(1) && !inner.is_stopping() {
+        // The lanes may have been late, and to answer with nothing says that there is nothing.
+        drop(room.take());
+        room = Some(fetch.look(most).await?);
     }
     Ok(fetch.finish(most, room))
 }
@@ -137,6 +138,17 @@ impl Fetch {
                 self.inner.ends.put(place, target.answer.next_offset);
             }
         }
+    }
+
+    /// Reads what there is, as far as there is room for it, which is returned.
+    async fn look(&mut self, most: usize) -> Result<Room> {
+        let room = match self.inner.budget.try_take_up_to(most, LEAST_ROOM) {
+            Some(room) => room,
+            None => self.inner.budget.take(LEAST_ROOM).await,
+        };
+        self.targets.iter_mut().for_each(|target| target.is_settled = false);
+        self.read(most.min(room.bytes())).await?;
+        Ok(room)
     }
 
     /// Reads what there is, asking again where leaders have moved.

@@ -33,8 +33,8 @@ const AT_A_TIME: usize = 32;
 
 /// A group, as Kafka describes it.
 pub struct Described {
-    state: &'static str,
-    generation: i32,
+    pub state: &'static str,
+    pub generation: i32,
     assignor: &'static str,
     pub members: Vec<Member>,
 }
@@ -87,7 +87,8 @@ async fn find_classic(inner: &Inner, group: &str) -> Result<Option<Described>> {
     }
 }
 
-async fn find_any(inner: &Inner, group: &str) -> Result<Option<Described>> {
+/// Finds a group of either protocol.
+pub async fn find_any(inner: &Inner, group: &str) -> Result<Option<Described>> {
     match find(inner, group).await? {
         Some(found) => Ok(Some(found)),
         None => find_classic(inner, group).await,
@@ -225,8 +226,8 @@ async fn has_offsets(inner: &Inner, group: &str) -> Result<bool> {
     Ok(stored.topics.iter().any(|topic| !topic.partitions.is_empty()))
 }
 
-/// Names all groups.
-pub async fn list(inner: Arc<Inner>, (): ()) -> Result<ListGroupsResponse> {
+/// Names all groups, also such as have neither members nor offsets.
+pub async fn names(inner: &Inner) -> Result<BTreeSet<String>> {
     let types = ["consumer", "classic"].map(text).into();
     let request = ListGroupsRequest::default().with_types_filter(types);
     let mut names = BTreeSet::new();
@@ -237,7 +238,12 @@ pub async fn list(inner: Arc<Inner>, (): ()) -> Result<ListGroupsResponse> {
         });
         names.extend(ours.map(|group| group.group_id.to_string()));
     }
-    let summaries = names.into_iter().map(|group| summary(&inner, group));
+    Ok(names)
+}
+
+/// Tells of all groups.
+pub async fn list(inner: Arc<Inner>, (): ()) -> Result<ListGroupsResponse> {
+    let summaries = names(&inner).await?.into_iter().map(|group| summary(&inner, group));
     let groups: Vec<_> =
         futures_util::stream::iter(summaries).buffered(AT_A_TIME).try_collect().await?;
     Ok(ListGroupsResponse { groups: groups.into_iter().flatten().collect() })

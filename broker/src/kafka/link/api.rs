@@ -84,6 +84,7 @@ apis! {
     InitProducerId v 5: InitProducerIdRequest => InitProducerIdResponse;
     EndTxn v 5: EndTxnRequest => EndTxnResponse;
     TxnOffsetCommit v 5: TxnOffsetCommitRequest => TxnOffsetCommitResponse;
+    AddOffsetsToTxn v 4: AddOffsetsToTxnRequest => AddOffsetsToTxnResponse;
     DescribeTransactions v 0: DescribeTransactionsRequest => DescribeTransactionsResponse;
 
     // Groups that Kafka assigns the partitions of (KIP-848), with member ids of clients (KIP-1082).

@@ -55,6 +55,16 @@ struct State {
     waiting: VecDeque<Waiting>,
     /// Why the connection is of no more use.
     over: Option<LinkError>,
+    /// What it means if the node hangs up before it answers once more.
+    doubt: Option<String>,
+}
+
+impl State {
+    /// Who the answer that has come is for.
+    fn answered(&mut self) -> Option<Waiting> {
+        self.doubt = None;
+        self.waiting.pop_front()
+    }
 }
 
 impl Shared {
@@ -112,6 +122,11 @@ impl Connection {
     /// Has the connection given up in time before the node ends it.
     pub fn expire_at(&mut self, instant: Instant) {
         self.expires = Some(instant);
+    }
+
+    /// Has it told what it may mean if the node hangs up before it answers once more.
+    pub fn doubt(&self, meaning: String) {
+        self.shared.lock().doubt = Some(meaning);
     }
 
     /// Whether further requests may be sent.
@@ -238,11 +253,12 @@ async fn read(mut stream: impl AsyncRead + Unpin, shared: Arc<Shared>, max_respo
             Ok(frame) => frame,
             Err(error) => {
                 let reason = format!("cannot read: {}", tls::explain(&error));
-                return shared.fail(LinkError::Lost(reason));
+                let doubt = shared.lock().doubt.take().filter(|_| is_hanging_up(&error));
+                return shared.fail(LinkError::Lost(doubt.unwrap_or(reason)));
             }
         };
         let correlation = frame.first_chunk::<4>().map(|id| i32::from_be_bytes(*id));
-        let waiting = shared.lock().waiting.pop_front();
+        let waiting = shared.lock().answered();
         match waiting {
             Some(waiting) if correlation == Some(waiting.correlation) => {
                 let _ = waiting.answer.send(Ok(frame));
@@ -257,6 +273,10 @@ async fn read(mut stream: impl AsyncRead + Unpin, shared: Arc<Shared>, max_respo
             }
         }
     }
+}
+
+fn is_hanging_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
 }
 
 /// Reads one frame without its length. Room is made as its bytes come, not as it claims.

@@ -15,8 +15,6 @@ use super::{Connection, LinkError, api, sasl, tls};
 use crate::Result;
 use crate::kafka::config::KafkaConfig;
 
-const WRONG_PROTOCOL: &str = "; is security.protocol that of this listener?";
-
 /// Makes connections.
 pub struct Dialer {
     config: KafkaConfig,
@@ -39,14 +37,15 @@ impl Dialer {
     /// Connects to a node, ready for requests.
     pub async fn dial(&self, host: &str, port: u16) -> std::result::Result<Connection, LinkError> {
         let dialing = tokio::time::timeout(self.config.connect_timeout, self.connect(host, port));
-        let unreachable = |reason: &dyn fmt::Display, hint: &str| {
-            let at = format_args!("no connection to Kafka at {host}:{port}");
-            LinkError::Unreachable(format!("{at}: {reason}{hint}"))
+        let protocol = self.config.security_protocol;
+        let unreachable = |reason: &dyn fmt::Display| {
+            LinkError::Unreachable(format!("no connection to Kafka at {host}:{port}: {reason}"))
         };
+        let hangs_up = || unreachable(&format_args!("it hangs up; {}", protocol.doubt()));
         let mut connection = match dialing.await {
             Ok(connected) => connected.map_err(|e| match e.kind() {
-                ErrorKind::UnexpectedEof => unreachable(&"it hangs up", WRONG_PROTOCOL),
-                _ => unreachable(&tls::explain(&e), ""),
+                ErrorKind::UnexpectedEof => hangs_up(),
+                _ => unreachable(&tls::explain(&e)),
             })?,
             Err(_) => {
                 return Err(LinkError::Unreachable(format!(
@@ -61,8 +60,8 @@ impl Dialer {
         let answer = connection.call(&request, self.config.request_timeout).await;
         let versions = answer.map_err(|error| match error {
             // A listener for TLS hangs up on what is none.
-            LinkError::Lost(reason) if self.tls.is_none() => unreachable(&reason, WRONG_PROTOCOL),
-            LinkError::Lost(reason) => unreachable(&reason, ""),
+            LinkError::Lost(_) if self.tls.is_none() => hangs_up(),
+            LinkError::Lost(reason) => unreachable(&reason),
             error => error,
         })?;
         api::check(&versions)?;
@@ -70,6 +69,10 @@ impl Dialer {
             // Well before the node ends it, and not all at once.
             let share = rand::random_range(0.75..0.9);
             connection.expire_at(Instant::now() + lifetime.mul_f64(share));
+        }
+        if !protocol.has_sasl() {
+            // A listener for SASL answers so far, and no further.
+            connection.doubt(format!("{host}:{port} hangs up; {}", protocol.doubt()));
         }
         Ok(connection)
     }

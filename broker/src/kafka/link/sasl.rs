@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flymq_auth::{AuthError, Hash, Password, Sha256, Sha512, plain, scram};
 use flymq_protocol::{ErrorCode, ProtocolError};
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
 
@@ -44,6 +45,10 @@ impl Session<'_> {
         let response = self.connection.call(&request, self.config.request_timeout).await?;
         if response.error_code == 0 {
             return Ok(());
+        }
+        if response.error_code == ResponseError::IllegalSaslState.code() {
+            let doubt = self.config.security_protocol.doubt();
+            return Err(refused(format!("it wants no SASL here; {doubt}")));
         }
         let offered: Vec<&str> = response.mechanisms.iter().map(|m| m.as_str()).collect();
         let offered = offered.join(", ");

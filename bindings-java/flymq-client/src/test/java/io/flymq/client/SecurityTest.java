@@ -104,8 +104,7 @@ class SecurityTest {
 
   @Test
   void usersLogIn() throws IOException {
-    try (EmbeddedBroker broker =
-        EmbeddedBroker.builder().user("ada", "lovelace".toCharArray()).start()) {
+    try (Served broker = Served.guarded("ada", "lovelace".toCharArray())) {
       try (FlyMQClient client =
           FlyMQClient.builder()
               .addresses(broker.address())
@@ -136,7 +135,7 @@ class SecurityTest {
   @Test
   void usersAndRulesAreAdministered() {
     char[] secret = "byron".toCharArray();
-    try (EmbeddedBroker broker = EmbeddedBroker.builder().user("root", SECRET).start();
+    try (Served broker = Served.guarded("root", SECRET);
         FlyMQClient root = loggedIn(broker, "root", SECRET)) {
       Admin admin = root.admin();
       admin.createTopic(NewTopic.of("orders-eu", 1));
@@ -191,7 +190,7 @@ class SecurityTest {
     }
   }
 
-  private static FlyMQClient loggedIn(EmbeddedBroker broker, String user, char[] password) {
+  private static FlyMQClient loggedIn(Served broker, String user, char[] password) {
     return FlyMQClient.builder()
         .addresses(broker.address())
         .credentials(user, password)
@@ -207,7 +206,7 @@ class SecurityTest {
     assertThrows(InvalidArgumentException.class, () -> Keyring.of("short", new byte[5]));
     assertThrows(InvalidArgumentException.class, () -> keyring.add("2025", second));
     assertThrows(InvalidArgumentException.class, () -> keyring.encryptWith("2026"));
-    try (EmbeddedBroker broker = EmbeddedBroker.start();
+    try (Served broker = Served.start();
         FlyMQClient sealing =
             FlyMQClient.builder()
                 .addresses(broker.address())

@@ -4,6 +4,8 @@ import io.flymq.client.errors.GroupNotEmptyException;
 import io.flymq.client.errors.UnknownGroupException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.CharBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,7 +36,27 @@ interface Served extends AutoCloseable {
     if (GATEWAYS) {
       return gateway(port);
     }
-    EmbeddedBroker broker = EmbeddedBroker.builder().dataDir(data).port(port).fsync(false).start();
+    return embedded(EmbeddedBroker.builder().dataDir(data).port(port).fsync(false));
+  }
+
+  /** A broker without any data, or a gateway to a cluster without any. */
+  static Served start() {
+    emptyCluster();
+    return GATEWAYS ? gateway(0) : embedded(EmbeddedBroker.builder());
+  }
+
+  /** As {@link #start()}, with this administrator alone. */
+  static Served guarded(String administrator, char[] password) {
+    if (!GATEWAYS) {
+      return embedded(EmbeddedBroker.builder().user(administrator, password));
+    }
+    emptyCluster();
+    forgetEverybody();
+    return guardedGateway(administrator, password);
+  }
+
+  private static Served embedded(EmbeddedBroker.Builder options) {
+    EmbeddedBroker broker = options.start();
     return new Served() {
       @Override
       public String address() {
@@ -48,11 +70,28 @@ interface Served extends AutoCloseable {
     };
   }
 
-  private static Served gateway(int port) {
+  private static Served guardedGateway(String administrator, char[] password) {
+    try {
+      Path file = Files.createTempFile("password", null);
+      try {
+        Files.writeString(file, CharBuffer.wrap(password));
+        return gateway(
+            0, "--auth", "--bootstrap-admin", administrator,
+            "--bootstrap-admin-password-file", file.toString());
+      } finally {
+        Files.delete(file);
+      }
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
+  }
+
+  private static Served gateway(int port, String... options) {
     List<String> command = new ArrayList<>(List.of(System.getProperty("flymq.cli"), "broker"));
     command.addAll(List.of("--engine", "kafka"));
     command.addAll(List.of("--kafka-bootstrap", System.getenv("FLYMQ_TEST_KAFKA")));
     command.addAll(List.of("--listen", "127.0.0.1:" + port));
+    command.addAll(List.of(options));
     try {
       Process process =
           new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
@@ -80,6 +119,26 @@ interface Served extends AutoCloseable {
       } catch (InterruptedException error) {
         throw new AssertionError(error);
       }
+    }
+  }
+
+  /** Deletes the cluster's users and rules. */
+  private static void forgetEverybody() {
+    String cleaner = "cleaner";
+    char[] password = "secret".toCharArray();
+    try (Served gateway = guardedGateway(cleaner, password);
+        FlyMQClient client =
+            FlyMQClient.builder()
+                .addresses(gateway.address())
+                .credentials(cleaner, password)
+                .connect()) {
+      client.admin().removeAcls(AclFilter.any());
+      for (UserInfo user : client.admin().listUsers()) {
+        if (!user.name().equals(cleaner)) {
+          client.admin().deleteUser(user.name());
+        }
+      }
+      client.admin().deleteUser(cleaner);
     }
   }
 
