@@ -49,7 +49,7 @@ JAVA_TESTS := -Dflymq.cargo.profile=dev -Dflymq.cargo.folder=debug -Dflymq.cargo
 	-Dflymq.python=$(CURDIR)/$(BIN)/python -Dflymq.cli=$(CURDIR)/$(BIN)/flymq \
 	$(if $(NEWER_JDK),-Dflymq.test.newer-jvm=$(NEWER_JDK)/bin/java)
 
-.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java python java docs install-c bench bench-python bench-c bench-kafka bench-java bench-peers bench-growth chaos fuzz \
+.PHONY: help demo test test-kafka test-rust test-supply test-docs test-console test-python test-c test-musl test-java test-uniffi uniffi-generate python java docs install-c bench bench-python bench-c bench-kafka bench-java bench-kotlin bench-peers bench-growth chaos fuzz \
 	clean need-rust need-python need-java need-node
 
 help: ## List the targets
@@ -61,7 +61,7 @@ demo: $(RELEASED)/.wheel $(FLIGHTS) | need-java ## Replay 336,776 flights throug
 	cd examples/java && $(MAVEN) -Dexec.executable=java \
 		"-Dexec.args=-cp %classpath io.flymq.examples.FlightsDemo $(CURDIR)/$(FLIGHTS)" exec:exec
 
-test: test-rust test-supply test-docs test-console test-python test-c test-java test-kafka ## Run all tests
+test: test-rust test-supply test-docs test-console test-python test-c test-java test-uniffi test-kafka ## Run all tests
 
 test-rust: | need-rust ## Formatting, lints and tests of the Rust crates
 	cargo fmt --all --check
@@ -115,6 +115,12 @@ test-kafka: $(VENV)/.kafka $(VENV)/.wheel | need-rust need-java ## Tests of gate
 	target/debug/flymq-chaos all --engine kafka --python $(BIN)/python \
 		--stream-faults 5 --bank-faults 8 --pipeline-faults 5 --rolling-rounds 2 --records 3000
 
+test-uniffi: $(VENV)/.tools | need-rust need-python need-java ## Tests of Kotlin and, where they are there, of Ruby and Swift
+	$(MAKE) -C bindings-uniffi test PYTHON=$(CURDIR)/$(BIN)/python MAVEN="$(MAVEN)"
+
+uniffi-generate: | need-rust ## Write the sources of Kotlin, Ruby and Swift anew
+	$(MAKE) -C bindings-uniffi generate
+
 java: | need-rust need-java ## Build the Java modules into the local Maven repository
 	cd bindings-java && $(MAVEN) -DskipTests install
 
@@ -147,6 +153,10 @@ bench-java: java | need-python ## Measure Java and Spring against Apache Kafka's
 	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(PYTHON) bench/java/bench.py \
 		--json bench/results/java.json --docs docs/benchmarks.md $(BENCH_ARGS)
 
+bench-kotlin: java ## Measure batch consume through Kotlin against Java (BENCH_ARGS)
+	cd bindings-uniffi/kotlin && $(MAVEN) -DskipTests install
+	cd bench/kotlin && $(MAVEN) package exec:exec "-Dbench.args=$(BENCH_ARGS)"
+
 bench-peers: $(RELEASED)/.wheel $(RELEASED)/.peers java | need-python ## Measure against Kafka, NATS and Redis from Python, Rust, Java and C (BENCH_ARGS)
 	cargo build --release --quiet -p flymq-bench -p flymq-cli
 	FLYMQ_BIN=$(CURDIR)/target/release/flymq $(RELEASED)/bin/python bench/peers/peers.py \
@@ -171,7 +181,7 @@ fuzz: | need-rust ## Fuzz the protocol
 
 clean: ## Remove everything that was built or downloaded
 	cargo clean
-	rm -rf $(VENV) $(CACHE) dist console/node_modules bindings-java/*/target examples/*/target bench/java/target
+	rm -rf $(VENV) $(CACHE) dist console/node_modules bindings-java/*/target examples/*/target bench/java/target bench/kotlin/target bindings-uniffi/kotlin/target
 
 # Files.
 

@@ -179,3 +179,38 @@ async fn a_deleted_topic_is_reported() {
         assert_eq!(error.code(), Some(ErrorCode::Closed));
     }
 }
+
+#[tokio::test]
+async fn waiting_for_records_takes_none() {
+    let (_dir, _broker, address) = broker().await;
+    let client = Client::connect(&address).await.unwrap();
+    client.create_topic(NewTopic::new("t")).await.unwrap();
+    let consumer = SharedConsumer::new(client.consumer().build());
+    consumer.borrow().await.unwrap().assign(one(StartOffset::Earliest)).await.unwrap();
+    assert!(!consumer.ready(Duration::from_millis(1)).await.unwrap());
+    assert_eq!(consumer.take_event(10).unwrap(), None);
+
+    fill(&client, "t", 0, 0..3).await;
+    for _ in 0..3 {
+        assert!(consumer.ready(SOON).await.unwrap());
+        assert_eq!(consumer.borrow().await.unwrap().position("t", 0).unwrap(), 0);
+    }
+    let taken = |event| match event {
+        Some(Event::Records(messages)) => messages.iter().map(number).collect(),
+        _ => Vec::new(),
+    };
+    assert_eq!(taken(consumer.take_event(2).unwrap()), [0, 1]);
+    assert!(consumer.ready(SOON).await.unwrap());
+    assert_eq!(taken(consumer.take_event(2).unwrap()), [2]);
+
+    // What is wrong is told by whoever takes.
+    consumer.borrow().await.unwrap().seek_to("t", 0, 100).unwrap();
+    fill(&client, "t", 0, 3..4).await;
+    assert!(consumer.ready(SOON).await.unwrap());
+    assert_eq!(taken(consumer.take_event(10).unwrap()), [0, 1, 2, 3], "reset to the beginning");
+
+    client.close().await;
+    assert_eq!(consumer.ready(SOON).await.unwrap_err().code(), Some(ErrorCode::Closed));
+    consumer.close(SOON).await.unwrap();
+    assert_eq!(consumer.take_event(1).unwrap_err().code(), Some(ErrorCode::Closed));
+}

@@ -7,6 +7,7 @@ use flymq_protocol::ErrorCode;
 use tokio::time::Instant;
 
 use super::group::{Change, Commit, Group, Offsets, Slots, Topics};
+use super::unreadable::Letter;
 use super::{Consumer, Shared};
 use crate::clock::after;
 use crate::error::{Error, Result};
@@ -295,29 +296,52 @@ impl Consumer {
                 return Ok(Some(Event::Records(messages)));
             }
             if let Some(letter) = letter {
-                shared.deliver(&letter).await?;
-                let Message { topic, partition, offset, .. } = &letter.message;
-                shared.state().pass(topic, *partition, *offset);
+                shared.put_away(&letter).await?;
                 continue;
             }
-            tokio::select! {
-                waited = tokio::time::timeout_at(deadline, shared.filled.notified()) => {
-                    if waited.is_err() {
-                        return Ok(None);
-                    }
-                }
-                () = shared.core.router.closed() => {
-                    return Err(Error::closed("poll", "client"));
-                }
+            if !shared.filled_by(deadline).await? {
+                return Ok(None);
             }
         }
     }
 
-    /// Brings what is read in line with what the group assigns, one step at a time. May be dropped
-    /// while it waits, and is taken up again by the next call.
-    async fn settle(&mut self, deadline: Instant) -> Settled {
+    /// Waits until [`poll_event`](Consumer::poll_event) has something to bring, for at most `timeout`,
+    /// and returns whether it has. It takes nothing: whoever stops waiting loses nothing, and has the
+    /// rest of it done without waiting. Calling it counts as coming back, as polling does.
+    ///
+    /// # Errors
+    ///
+    /// CLOSED; why a dead letter cannot be stored. Any other error is for `poll_event` to bring.
+    pub async fn ready(&mut self, timeout: Duration) -> Result<bool> {
+        let deadline = after(timeout);
         let shared = self.shared.clone();
-        let Some(group) = &shared.group else { return Settled::Yes };
+        let _polling = shared.group.as_ref().map(Group::polling);
+        shared.state().came_back();
+        loop {
+            if !self.give_up(deadline).await {
+                return Ok(false);
+            }
+            if shared.group.as_ref().is_some_and(|group| group.view().has_news()) {
+                return Ok(true);
+            }
+            let (letter, has_news) = {
+                let state = shared.state();
+                (state.letter(), state.has_news())
+            };
+            match letter {
+                Some(letter) => shared.put_away(&letter).await?,
+                None if has_news => return Ok(true),
+                None if !shared.filled_by(deadline).await? => return Ok(false),
+                None => {}
+            }
+        }
+    }
+
+    /// Gives partitions up whose owner has heard that they are to be; returns whether that is done. May
+    /// be dropped while it waits, and is taken up again by the next call.
+    async fn give_up(&mut self, deadline: Instant) -> bool {
+        let shared = self.shared.clone();
+        let Some(group) = &shared.group else { return true };
         if group.view().has_lost() {
             // There is nothing to give up any more.
             if let Some(revocation) = self.revocation.take() {
@@ -327,7 +351,7 @@ impl Consumer {
         if let Some(revocation) = &mut self.revocation {
             let commit = revocation.commit.get_or_insert_with(|| shared.finish_commits(group));
             match tokio::time::timeout_at(deadline, commit).await {
-                Err(_) => return Settled::NotYet,
+                Err(_) => return false,
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let group = &group.options.group;
@@ -337,6 +361,17 @@ impl Consumer {
             }
             shared.drop_partitions(group, &revocation.slots);
             self.revocation = None;
+        }
+        true
+    }
+
+    /// Brings what is read in line with what the group assigns, one step at a time. May be dropped
+    /// while it waits, and is taken up again by the next call.
+    async fn settle(&mut self, deadline: Instant) -> Settled {
+        let shared = self.shared.clone();
+        let Some(group) = &shared.group else { return Settled::Yes };
+        if !self.give_up(deadline).await {
+            return Settled::NotYet;
         }
         let change = {
             let mut view = group.view();
@@ -394,6 +429,22 @@ impl Shared {
                 commit
             }
         }
+    }
+
+    /// Waits until there is something for the application; returns whether that is so by the deadline.
+    async fn filled_by(&self, deadline: Instant) -> Result<bool> {
+        tokio::select! {
+            waited = tokio::time::timeout_at(deadline, self.filled.notified()) => Ok(waited.is_ok()),
+            () = self.core.router.closed() => Err(Error::closed("poll", "client")),
+        }
+    }
+
+    /// Stores a dead letter and goes on behind it.
+    async fn put_away(&self, letter: &Letter) -> Result<()> {
+        self.deliver(letter).await?;
+        let Message { topic, partition, offset, .. } = &letter.message;
+        self.state().pass(topic, *partition, *offset);
+        Ok(())
     }
 
     /// Stops reading partitions, and tells the broker.

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, Notify};
@@ -115,6 +116,41 @@ impl SharedConsumer {
                 event = consumer.poll_event(max_records, left) => return event,
                 () = self.wanted.notified() => {}
             }
+        }
+    }
+
+    /// As [`Consumer::ready`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::ready`].
+    pub async fn ready(&self, timeout: Duration) -> Result<bool> {
+        let deadline = after(timeout);
+        loop {
+            let mut consumer = open(self.consumer.lock().await)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            tokio::select! {
+                biased;
+                ready = consumer.ready(left) => return ready,
+                () = self.wanted.notified() => {}
+            }
+        }
+    }
+
+    /// As [`poll_event`](Self::poll_event), without waiting: brings what is there now. Nothing also if
+    /// another thread has the consumer for something short. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::poll`]; CLOSED.
+    pub fn take_event(&self, max_records: usize) -> Result<Option<Event>> {
+        let Ok(guard) = self.consumer.try_lock() else { return Ok(None) };
+        let mut consumer = open(guard)?;
+        let polled = pin!(consumer.poll_event(max_records, Duration::ZERO));
+        match polled.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(event) => event,
+            // Dropped, which loses nothing.
+            Poll::Pending => Ok(None),
         }
     }
 

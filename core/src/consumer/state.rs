@@ -338,6 +338,11 @@ impl State {
         }
     }
 
+    /// Whether [`take`](Self::take) may have something to hand out or to tell.
+    pub fn has_news(&self) -> bool {
+        self.failure.is_some() || !self.is_starving()
+    }
+
     /// A record that has to be stored elsewhere before its partition goes on.
     pub fn letter(&self) -> Option<Letter> {
         self.partitions.iter().filter(|p| !p.paused).find_map(|p| p.letter.clone())

@@ -220,6 +220,16 @@ impl View {
         Some(Change::Assigned(ready.into_iter().filter_map(take).collect()))
     }
 
+    /// Whether the application has to be told of a [`change`](Self::change) or of a failure.
+    pub fn has_news(&self) -> bool {
+        let changes = || {
+            self.has_lost()
+                || self.held.iter().any(|slot| !self.is_wanted(slot))
+                || self.coming.values().any(|coming| coming.place.is_some())
+        };
+        self.failed.is_some() || (self.unsettled && changes())
+    }
+
     /// The application has stopped reading these.
     pub fn give_up(&mut self, slots: &Slots) {
         self.held.retain(|slot| !slots.contains(slot));
