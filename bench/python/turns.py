@@ -18,6 +18,10 @@ from servers import Missing, Servers
 HERE = Path(__file__).resolve().parent
 #: What share of the most records is tried first, to see how many a run can take.
 FIRST_SHARE = 1000
+#: How many times as many are tried next.
+GROWTH = 8
+#: How many times as long as a client takes to start a run lasts, at least.
+STARTS = 9
 #: How long a run may take before it is given up, in seconds.
 PATIENCE = 300.0
 #: Does a job, and returns what it measured; raises RuntimeError if it failed.
@@ -111,24 +115,34 @@ class Bench:
             self._systems.remove(system)
 
     def _amount(self, system: System) -> int:
-        """How many records last as long as a run is to: tried with few, and then with some more."""
+        """How many records last as long as a run is to, and long beside the time that a client takes to
+        start: tried with few, and then with more and more."""
         most = self._scenario.records
         if self._scenario.kind == "delay":
             return max(10, int(self._scenario.per_second * self._seconds))
         unit = max(1, self._scenario.transaction_records)
+        most = most // unit * unit
         few = amount = max(10, most // FIRST_SHARE, unit, self._scenario.connections)
         if not self._seconds:
             return few // unit * unit
-        for share in (0.1, 1.0):
-            topic = None
-            if self._scenario.kind == "consume":
-                topic = next(self._topics)
-                self._run(system, "fill", amount, topic)
-            rate = self._run(system, self._scenario.kind, amount, topic)["rate"]
-            if topic:
-                self._run(system, "delete", 0, topic)
-            amount = max(unit, int(min(most, max(few, rate * self._seconds * share))) // unit * unit)
-        return amount
+        start = took = self._tried(system, few)
+        while amount < most and took - start < self._seconds / 4:
+            amount = min(most, GROWTH * amount) // unit * unit
+            took = self._tried(system, amount)
+        rate = (amount - few) / (took - start) if took > start else amount / took
+        lasting = rate * max(self._seconds, STARTS * start)
+        return max(unit, int(min(most, max(few, lasting))) // unit * unit)
+
+    def _tried(self, system: System, amount: int) -> float:
+        """How many seconds so many records take."""
+        topic = None
+        if self._scenario.kind == "consume":
+            topic = next(self._topics)
+            self._run(system, "fill", amount, topic)
+        rate = self._run(system, self._scenario.kind, amount, topic)["rate"]
+        if topic:
+            self._run(system, "delete", 0, topic)
+        return amount / rate
 
     def _run(
         self, system: System, kind: str, records: int, topic: str | None = None
