@@ -125,13 +125,12 @@ class Bench:
         few = amount = max(10, most // FIRST_SHARE, unit, self._scenario.connections)
         if not self._seconds:
             return few // unit * unit
-        start = took = self._tried(system, few)
-        while amount < most and took - start < self._seconds / 4:
-            amount = min(most, GROWTH * amount) // unit * unit
+        took = self._tried(system, few)
+        lasting = max(self._seconds, STARTS * took)
+        while amount < most and took < lasting / 2:
+            amount = min(most, int(amount * min(GROWTH, lasting / took))) // unit * unit
             took = self._tried(system, amount)
-        rate = (amount - few) / (took - start) if took > start else amount / took
-        lasting = rate * max(self._seconds, STARTS * start)
-        return max(unit, int(min(most, max(few, lasting))) // unit * unit)
+        return max(unit, int(min(most, amount * lasting / took)) // unit * unit)
 
     def _tried(self, system: System, amount: int) -> float:
         """How many seconds so many records take."""
