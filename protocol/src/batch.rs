@@ -114,7 +114,8 @@ impl RecordBatch {
         codec.decompress(&self.records.0, raw_size)
     }
 
-    pub(crate) fn check_crc(&self) -> Result<(), ProtocolError> {
+    /// Checks that the records are those that the header speaks of. Fails with `CorruptBatch`.
+    pub fn check_crc(&self) -> Result<(), ProtocolError> {
         let actual = crc32c::crc32c(&self.records);
         if actual != self.crc32c {
             return Err(ProtocolError::new(

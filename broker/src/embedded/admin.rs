@@ -61,7 +61,7 @@ pub fn create_topic(inner: &Inner, request: CreateTopicRequest) -> Result<Create
         overrides: request.config,
         first_segment: 0,
     };
-    let keyspace = inner.store.segment(id, 0)?;
+    let storage = inner.store.segment(id, 0)?;
     let mut changes = inner.store.changes();
     changes.put(MetaKey::NextTopicId, &(id + 1))?;
     changes.put(MetaKey::Topic(&request.name), &record)?;
@@ -69,7 +69,7 @@ pub fn create_topic(inner: &Inner, request: CreateTopicRequest) -> Result<Create
 
     let partitions =
         (0..request.partitions).map(|i| Arc::new(Partition::new(i, 0, 0, Vec::new()))).collect();
-    let segments = vec![Arc::new(Segment::new(0, keyspace, now_ms()))];
+    let segments = vec![Arc::new(Segment::new(0, storage, now_ms()))];
     let topic = Topic::new(request.name, record, partitions, segments)?;
     tracing::info!(topic = topic.name, partitions = request.partitions, "created a topic");
     inner.topics.insert(Arc::new(topic));
@@ -99,7 +99,7 @@ pub fn delete_topic(inner: &Inner, request: DeleteTopicRequest) -> Result<Delete
     inner.topics.remove(&topic.name);
     groups::topics_changed(inner);
     for segment in topic.segments() {
-        inner.store.drop_segment(segment.keyspace.clone())?;
+        inner.store.drop_segment(segment.keyspace.clone(), &segment.file)?;
     }
     forget_writers(inner, &topic)?;
     tracing::info!(topic = topic.name, "deleted a topic");

@@ -11,19 +11,15 @@ use tokio::sync::oneshot;
 
 use super::commit::{Change, Commit, Committer, shutting_down};
 use super::keys::BatchHead;
+use super::log_file::LARGE;
 use super::partition::Partition;
 use super::producers::{self, Verdict};
 use super::segment::Segment;
-use super::store::failed;
 use super::topics::Topic;
 use super::transactions::{Enlistment, Identity, Transactions};
 use super::upkeep::Nudge;
 use crate::Result;
 use crate::engine::Reply;
-
-/// Records up to this length are copied into the store's memory, so that they do not keep a whole
-/// network buffer alive; longer ones fill most of theirs.
-const COPY_UP_TO: usize = 16 << 10;
 
 /// A batch on its way into the log. It has been checked.
 pub struct Append {
@@ -117,10 +113,8 @@ impl Append {
             }
             let state = writer.producers.entry(batch.producer_id).or_default();
             state.record(batch, base_offset, commit.now);
-            let value =
-                rmp_serde::to_vec(state).map_err(|e| failed("cannot encode a producer", e))?;
             let key = producers::key(topic.id, partition.index, batch.producer_id);
-            commit.batch.insert(&commit.store.producers, key, value);
+            commit.batch.insert(&commit.store.producers, key, state.encode()?);
         }
         writer.next += u64::from(batch.count);
 
@@ -130,12 +124,12 @@ impl Append {
             Some(enlistment) => enlistment.add(commit, topic, partition, &head)?,
             None => false,
         };
-        let records = if batch.records.len() <= COPY_UP_TO {
-            Bytes::copy_from_slice(&batch.records)
-        } else {
-            batch.records.0.clone()
+        // A copy, or the store's memory would keep a whole network buffer alive.
+        let value = match batch.records.len() {
+            ..=LARGE => Bytes::copy_from_slice(&batch.records),
+            _ => commit.write(&segment, batch.records.0.clone()),
         };
-        commit.batch.insert(&segment.keyspace, head.encode(), records);
+        commit.batch.insert(&segment.keyspace, head.encode(), value);
         Ok(Outcome::Stored(Staged { segment, head, opens }))
     }
 

@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
 use flymq_protocol::{ErrorCode, ProtocolError};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use super::segment::Segment;
 use super::store::{Store, failed};
 use crate::engine::Reply;
 use crate::metrics::EngineMetrics;
@@ -21,12 +23,44 @@ const BUSY_MEMTABLES: usize = 2;
 /// With this many runs in level 0 the store is about to hold writers up.
 const BUSY_RUNS: usize = 16;
 
+/// A commit that takes this long is no work for a thread that serves connections.
+const SLOW: Duration = Duration::from_millis(5);
+
 /// What is about to be committed.
 pub struct Commit<'a> {
     pub store: &'a Store,
     pub batch: OwnedWriteBatch,
     /// Milliseconds since 1970, the same for all changes of the group.
     pub now: i64,
+    /// What goes to the files of segments, and where.
+    writes: Vec<(Arc<Segment>, u64, Bytes)>,
+}
+
+impl Commit<'_> {
+    /// Has records written to a segment's file before the batch is. Returns what the store is to hold
+    /// in their stead.
+    pub fn write(&mut self, segment: &Arc<Segment>, records: Bytes) -> Bytes {
+        let position = segment.file.reserve(records.len());
+        self.writes.push((segment.clone(), position, records));
+        Bytes::copy_from_slice(&position.to_be_bytes())
+    }
+
+    /// Makes all that was staged as durable as the mode says: the records first, since the batch says
+    /// that they are there.
+    fn commit(self, durability: Durability) -> fjall::Result<()> {
+        for (segment, position, records) in &self.writes {
+            segment.file.write(*position, records)?;
+        }
+        let mode = match durability {
+            Durability::Os => PersistMode::Buffer,
+            Durability::Fsync => {
+                // Once is enough for each: what is in sync costs nothing.
+                self.writes.iter().try_for_each(|(segment, ..)| segment.file.sync())?;
+                PersistMode::SyncData
+            }
+        };
+        self.batch.durability(Some(mode)).commit()
+    }
 }
 
 /// Something that enters the store with a group commit. Changes are staged and finished in the
@@ -57,6 +91,8 @@ pub struct Committer {
     /// Changes in the queue or taken from it and not yet committed. A change may only be made on
     /// the caller's thread while there are none, or it would overtake them.
     waiting: AtomicUsize,
+    /// Whether the last commit had to wait, for the operating system to have room for instance.
+    slow: AtomicBool,
     closed: AtomicBool,
     failed: AtomicBool,
 }
@@ -71,6 +107,7 @@ impl Committer {
             queue: Mutex::new(Vec::new()),
             arrived: Condvar::new(),
             waiting: AtomicUsize::new(0),
+            slow: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         }
@@ -91,7 +128,8 @@ impl Committer {
             Some(keyspace) => is_busy(&keyspace),
             None => self.store.small().into_iter().any(is_busy),
         };
-        if self.waiting.load(Ordering::Acquire) > 0 || busy {
+        let slow = self.slow.load(Ordering::Relaxed);
+        if self.waiting.load(Ordering::Acquire) > 0 || busy || slow {
             return false;
         }
         self.commit(&mut [change]);
@@ -210,22 +248,20 @@ impl Committer {
             changes.iter_mut().for_each(|change| change.finish(now, Err(error.clone())));
             return;
         }
-        let mode = match self.durability {
-            Durability::Fsync => PersistMode::SyncData,
-            Durability::Os => PersistMode::Buffer,
-        };
-        let batch = self.store.db.batch().durability(Some(mode));
-        let mut commit = Commit { store: &self.store, batch, now };
+        let batch = self.store.db.batch();
+        let mut commit = Commit { store: &self.store, batch, now, writes: Vec::new() };
         changes.iter_mut().for_each(|change| change.stage(&mut commit));
         let began = Instant::now();
-        let committed = commit.batch.commit().map_err(|error| {
+        let committed = commit.commit(self.durability).map_err(|error| {
             // The store refuses everything from here on, since it cannot know what is on the disk.
             // What was staged in memory is never published.
             self.failed.store(true, Ordering::Release);
             tracing::error!(%error, "cannot write to the log; refusing all writes until restart");
             failed("cannot write to the log", error)
         });
-        self.metrics.commit.observe(began.elapsed().as_secs_f64());
+        let took = began.elapsed();
+        self.slow.store(took >= SLOW, Ordering::Relaxed);
+        self.metrics.commit.observe(took.as_secs_f64());
         self.metrics.changes.inc_by(changes.len() as u64);
         changes.iter_mut().for_each(|change| change.finish(now, committed.clone()));
     }

@@ -3,8 +3,9 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `store` | the folder, its version, metadata |
-//! | `keys` | how a batch is keyed |
+//! | `keys`, `log_file` | how a batch is keyed; where the records of large ones are |
 //! | `segment`, `partition`, `topics` | the log in memory, and how it comes back at start |
+//! | `recovery` | what a power cut took |
 //! | `commit` | the group commit: one sync for all changes that wait |
 //! | `append` | batches into the log |
 //! | `producers` | sequences, so that a retry is stored once |
@@ -24,12 +25,14 @@ mod commit;
 mod fetch;
 mod groups;
 mod keys;
+mod log_file;
 mod membership;
 mod offsets;
 mod partition;
 mod producer_ids;
 mod producers;
 mod read;
+mod recovery;
 mod segment;
 mod space;
 mod stats;
@@ -54,7 +57,7 @@ use crate::budget::Budget;
 use crate::engine::stats::{EngineStats, Health};
 use crate::engine::{Client, Engine, Fetched, Reply};
 use crate::metrics::EngineMetrics;
-use crate::{Config, Result};
+use crate::{Config, Durability, Result};
 use append::Append;
 use commit::Committer;
 use groups::Groups;
@@ -112,6 +115,7 @@ impl EmbeddedEngine {
         };
         let producer_ids = Arc::new(ProducerIds::load(&store)?);
         let transactions = Transactions::load(&store, &topics, &producer_ids, offsets.clone())?;
+        store.set_unsynced(config.durability == Durability::Os)?;
         let nudge = Arc::new(Nudge::default());
         let inner = Arc::new(Inner {
             committer: Committer::new(store.clone(), config.durability, metrics.clone()),
@@ -177,6 +181,16 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 impl Inner {
+    /// Brings everything to the disk.
+    fn sync(&self) -> Result<()> {
+        self.committer.between_commits(|| {
+            self.topics.sync_files()?;
+            let journal = self.store.db.persist(PersistMode::SyncAll);
+            journal.map_err(|e| failed("cannot sync the journal", e))?;
+            self.store.set_unsynced(false)
+        })
+    }
+
     /// Checks a batch and finds its place.
     fn admit(&self, request: ProduceRequest) -> Result<Append> {
         let topic = self.topics.find(&request.topic)?;
@@ -369,8 +383,8 @@ impl Engine for EmbeddedEngine {
                     tracing::error!("a thread of the storage engine had panicked");
                 }
             }
-            if let Err(error) = inner.store.db.persist(PersistMode::SyncAll) {
-                tracing::error!(%error, "cannot bring the journal to the disk");
+            if let Err(error) = inner.sync() {
+                tracing::error!(%error, "cannot bring everything to the disk");
             }
         };
         async move {

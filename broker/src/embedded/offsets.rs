@@ -111,19 +111,27 @@ fn check_count(partitions: usize) -> Result<()> {
 impl Offsets {
     /// Brings all offsets back from the store.
     pub fn load(store: &Store, topics: &Topics) -> Result<Self> {
-        let partitions: HashMap<u32, u32> =
-            topics.all().iter().map(|t| (t.id, t.partitions().len() as u32)).collect();
+        let unsynced = store.is_unsynced()?;
+        let topics: HashMap<u32, _> = topics.all().into_iter().map(|t| (t.id, t)).collect();
         let mut state = State::default();
+        let mut changes = store.changes();
         for guard in store.offsets.iter() {
             let (key, value) = guard.into_inner().map_err(|e| failed("cannot read offsets", e))?;
-            let (Some((group, place)), Some(stored)) = (parse_key(&key), parse_value(&value))
+            let (Some((group, place)), Some(mut stored)) = (parse_key(&key), parse_value(&value))
             else {
                 return Err(failed("cannot read offsets", "an entry is damaged"));
             };
-            if partitions.get(&place.0).is_some_and(|&count| place.1 < count) {
-                state.slot(group, place).stored = Some(stored);
+            let partition = topics.get(&place.0).and_then(|t| t.partition(place.1).ok());
+            let Some(partition) = partition else { continue };
+            // A power cut may have taken records that the group had read. Others get their offsets.
+            let end = partition.end() as i64;
+            if unsynced && stored.offset > end {
+                stored.offset = end;
+                changes.put_offset(&key, encode_value(end, &stored.metadata));
             }
+            state.slot(group, place).stored = Some(stored);
         }
+        changes.commit()?;
         Ok(Self { state: Mutex::new(state) })
     }
 
@@ -135,8 +143,7 @@ impl Offsets {
         for entry in entries {
             // A removal that is staged next must know of it.
             state.slot(group, entry.place());
-            let mut value = entry.offset.to_be_bytes().to_vec();
-            value.extend_from_slice(entry.metadata.as_bytes());
+            let value = encode_value(entry.offset, &entry.metadata);
             commit.batch.insert(&commit.store.offsets, key(group, entry.place()), value);
         }
     }
@@ -341,6 +348,10 @@ fn parse_key(key: &[u8]) -> Option<(&str, Place)> {
     let partition: [u8; 4] = rest.try_into().ok()?;
     let place = (u32::from_be_bytes(*topic), u32::from_be_bytes(partition));
     Some((std::str::from_utf8(group).ok()?, place))
+}
+
+fn encode_value(offset: i64, metadata: &str) -> Vec<u8> {
+    [&offset.to_be_bytes(), metadata.as_bytes()].concat()
 }
 
 fn parse_value(value: &[u8]) -> Option<Stored> {

@@ -7,6 +7,7 @@ use flymq_protocol::batch::advance_sequence;
 use flymq_protocol::{ErrorCode, ProtocolError, RecordBatch};
 use serde::{Deserialize, Serialize};
 
+use super::store::failed;
 use crate::Result;
 
 /// How many batches of a producer are remembered in a partition; producers keep no more in flight.
@@ -92,6 +93,17 @@ fn out_of_order(batch: &RecordBatch, expected: i32) -> ProtocolError {
 }
 
 impl ProducerState {
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        rmp_serde::to_vec(self).map_err(|e| failed("cannot encode a producer", e))
+    }
+
+    /// Forgets batches that a partition which ends at `end` has no more. Returns whether there were any.
+    pub fn forget_from(&mut self, end: u64) -> bool {
+        let before = self.batches.len();
+        self.batches.retain(|batch| batch.base_offset < end);
+        self.batches.len() < before
+    }
+
     /// Takes note of a batch that [`judge`] said to append.
     pub fn record(&mut self, batch: &RecordBatch, base_offset: u64, now: i64) {
         if self.epoch != batch.producer_epoch {

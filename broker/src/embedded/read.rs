@@ -1,15 +1,15 @@
 //! Reading: ranges of a partition, single records, offsets by time.
 
+use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use flymq_protocol::messages::*;
 use flymq_protocol::{ErrorCode, ProtocolError, Record, RecordBatch, batch};
 
 use super::Inner;
 use super::keys::{self, BatchHead};
 use super::partition::Partition;
-use super::segment::damaged;
+use super::segment::{Records, damaged};
 use super::store::failed;
 use super::topics::Topic;
 use crate::Result;
@@ -74,6 +74,7 @@ pub(super) fn read(
         return Ok(span);
     };
     for segment in topic.segments_from(first) {
+        let mut stored = Records::of(&segment);
         for guard in segment.keyspace.range(keys::range(partition.index, offset)) {
             let room = limits.bytes;
             let fits = |key: &fjall::UserKey| {
@@ -81,7 +82,7 @@ pub(super) fn read(
                     h.last_offset < end && h.size as usize <= room && partition.shows(&h, isolation)
                 })
             };
-            let (key, records) =
+            let (key, value) =
                 guard.into_inner_if(fits).map_err(|e| failed("cannot read a segment", e))?;
             let head = BatchHead::decode(&key).ok_or_else(damaged)?;
             if head.last_offset >= end {
@@ -96,19 +97,27 @@ pub(super) fn read(
                 limits.hidden -= 1;
                 continue;
             }
-            let Some(records) = records.filter(|_| limits.batches > 0) else {
+            let Some(value) = value.filter(|_| limits.batches > 0) else {
                 span.oversize = Some(head.size as usize);
                 return Ok(span);
             };
+            let records = stored.get(&head, value).map_err(|e| unreadable(partition, &head, e))?;
             limits.bytes -= records.len();
             limits.batches -= 1;
             span.next_offset = head.last_offset + 1;
-            span.batches.push(head.into_batch(Bytes::from(records)));
+            span.batches.push(head.into_batch(records));
         }
     }
     // Whatever lies between the last batch and the end is a gap.
     span.next_offset = end;
     Ok(span)
+}
+
+/// What is said when a batch's records cannot be read: that they are gone, where retention has dropped
+/// their segment meanwhile.
+fn unreadable(partition: &Partition, head: &BatchHead, error: io::Error) -> ProtocolError {
+    let gone = check_offset(partition, head.base_offset()).err();
+    gone.unwrap_or_else(|| failed("cannot read a segment", error))
 }
 
 /// Reads the first record at or after an offset.
@@ -221,16 +230,19 @@ fn first_at(
         if segment.max_timestamp() < time {
             continue;
         }
+        let mut stored = Records::of(&segment);
         for guard in segment.keyspace.range(keys::range(partition.index, start)) {
             let late = |key: &fjall::UserKey| {
                 BatchHead::decode(key).is_some_and(|h| {
                     h.max_timestamp >= time && h.last_offset < end && partition.shows(&h, isolation)
                 })
             };
-            let (key, records) =
+            let (key, value) =
                 guard.into_inner_if(late).map_err(|e| failed("cannot read a segment", e))?;
-            let Some(records) = records else { continue };
-            let batch = BatchHead::decode(&key).ok_or_else(damaged)?.into_batch(records.into());
+            let Some(value) = value else { continue };
+            let head = BatchHead::decode(&key).ok_or_else(damaged)?;
+            let records = stored.get(&head, value).map_err(|e| unreadable(partition, &head, e))?;
+            let batch = head.into_batch(records);
             if let Some(record) = find(&batch, |r| r.timestamp >= time)? {
                 return Ok(Some(record));
             }

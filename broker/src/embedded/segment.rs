@@ -1,12 +1,18 @@
-//! Segments: a topic's log is cut into keyspaces that are filled one after another and dropped
-//! whole. Dropping a keyspace gives its space back at once; removing single keys would not.
+//! Segments: a topic's log is cut into pieces that are filled one after another and dropped whole.
+//! A piece is a keyspace of batches and a file for the records of the large ones. Dropping both gives
+//! their space back at once; removing single keys would not.
 
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use fjall::{Guard, Keyspace};
+use bytes::Bytes;
+use fjall::{Guard, Keyspace, UserValue};
 use serde::{Deserialize, Serialize};
 
 use super::keys::{BatchHead, KEY_LEN};
+use super::log_file::{self, LogFile};
 use super::store::failed;
 use crate::Result;
 
@@ -18,11 +24,19 @@ pub struct SegmentRecord {
     pub last_append: i64,
 }
 
+/// Where a segment's batches are.
+pub struct Storage {
+    pub keyspace: Keyspace,
+    pub file: LogFile,
+}
+
 /// One segment of a topic, with records of all its partitions.
 pub struct Segment {
     /// Position in the topic's log, ascending from 0.
     pub number: u64,
+    /// Batches: to each its records, or its position in `file`.
     pub keyspace: Keyspace,
+    pub file: LogFile,
     /// When it was opened for writing, by this machine's clock.
     pub opened: i64,
     bytes: AtomicU64,
@@ -31,18 +45,19 @@ pub struct Segment {
 }
 
 impl Segment {
-    pub fn new(number: u64, keyspace: Keyspace, now: i64) -> Self {
+    pub fn new(number: u64, storage: Storage, now: i64) -> Self {
         Self::with_record(
             number,
-            keyspace,
+            storage,
             SegmentRecord { bytes: 0, max_timestamp: i64::MIN, last_append: now },
         )
     }
 
-    pub fn with_record(number: u64, keyspace: Keyspace, record: SegmentRecord) -> Self {
+    pub fn with_record(number: u64, storage: Storage, record: SegmentRecord) -> Self {
         Self {
             number,
-            keyspace,
+            keyspace: storage.keyspace,
+            file: storage.file,
             opened: record.last_append,
             bytes: record.bytes.into(),
             max_timestamp: record.max_timestamp.into(),
@@ -51,13 +66,11 @@ impl Segment {
     }
 
     /// Adds up a segment that was not closed before the broker stopped, by its keys alone.
-    pub fn scan(number: u64, keyspace: Keyspace, now: i64) -> Result<Self> {
-        let segment = Self::new(number, keyspace, now);
-        for guard in segment.keyspace.iter() {
-            let head = head(guard)?;
-            segment.note(&head, now);
+    pub fn scan(&self, now: i64) -> Result<()> {
+        for guard in self.keyspace.iter() {
+            self.note(&head(guard)?, now);
         }
-        Ok(segment)
+        Ok(())
     }
 
     /// Takes note of an appended batch.
@@ -92,6 +105,33 @@ impl Segment {
             max_timestamp: self.max_timestamp(),
             last_append: self.last_append(),
         }
+    }
+}
+
+/// Reads records of one segment, whose file it opens at most once.
+pub struct Records<'a> {
+    segment: &'a Segment,
+    file: Option<Arc<File>>,
+}
+
+impl<'a> Records<'a> {
+    pub fn of(segment: &'a Segment) -> Self {
+        Self { segment, file: None }
+    }
+
+    /// The records of a batch for which the keyspace holds `value`.
+    pub fn get(&mut self, head: &BatchHead, value: UserValue) -> io::Result<Bytes> {
+        let size = head.size as usize;
+        if value.len() == size {
+            return Ok(value.into());
+        }
+        let position = value.as_ref().try_into().map(u64::from_be_bytes);
+        let position = position.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(self.segment.file.reader()?),
+        };
+        log_file::read(file, position, size)
     }
 }
 

@@ -7,11 +7,11 @@
 //! | `offsets` | group, topic id, partition → the group's offset (see [`super::offsets`]) |
 //! | `transactions` | transactional ids, open and aborted transactions (see [`super::transactions`]) |
 //! | `groups` | group, member id → consumer groups and their members (see [`super::groups`]) |
-//! | `log-<topic id>-<segment>` | batches (see [`super::keys`]) |
+//! | `log-<topic id>-<segment>` | batches (see [`super::keys`]), and where the large ones are in the file of that name (see [`super::log_file`]) |
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch, PersistMode,
@@ -19,12 +19,15 @@ use fjall::{
 use flymq_protocol::{ErrorCode, ProtocolError};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::log_file::LogFile;
+use super::producers::ProducerState;
+use super::segment::Storage;
 use super::transactions::Identity;
 use super::transactions::records::{self, Place};
 use crate::Result;
 
 /// The version of everything in this folder. A broker opens its own version only.
-const FORMAT: &str = "flymq data format 1\n";
+const FORMAT: &str = "flymq data format 2\n";
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_ASIDE: &str = "FORMAT.new";
 
@@ -45,6 +48,8 @@ pub enum MetaKey<'a> {
     Bounds(u32, u32),
     /// A closed segment's totals: [`super::segment::SegmentRecord`].
     Segment(u32, u64),
+    /// Whether records may have been acknowledged that are not on the disk: `bool`.
+    Unsynced,
 }
 
 /// Prefix of all [`MetaKey::Topic`] keys.
@@ -60,6 +65,7 @@ impl MetaKey<'_> {
             Self::Topic(name) => format!("{TOPIC_PREFIX}{name}"),
             Self::Bounds(topic, partition) => format!("bounds/{topic}/{partition}"),
             Self::Segment(topic, number) => format!("segment/{topic}/{number}"),
+            Self::Unsynced => "unsynced".to_owned(),
         }
     }
 }
@@ -72,6 +78,8 @@ pub fn failed(what: &str, error: impl std::fmt::Display) -> ProtocolError {
 /// The open database.
 pub struct Store {
     pub db: Database,
+    /// The folder of the segments' files.
+    files: PathBuf,
     pub meta: Keyspace,
     pub producers: Keyspace,
     pub offsets: Keyspace,
@@ -83,6 +91,8 @@ impl Store {
     /// Opens or creates the folder.
     pub fn open(path: &Path) -> Result<Self> {
         prepare_folder(path)?;
+        let files = path.join("segments");
+        std::fs::create_dir_all(&files).map_err(|e| failed("cannot open the data folder", e))?;
         let db = Database::builder(path.join("db"))
             // Records are compressed by their producers, if at all.
             .journal_compression(fjall::CompressionType::None)
@@ -106,6 +116,7 @@ impl Store {
             groups: open("groups")?,
             transactions: open("transactions")?,
             db,
+            files,
         })
     }
 
@@ -114,8 +125,8 @@ impl Store {
         [&self.meta, &self.producers, &self.offsets, &self.groups, &self.transactions]
     }
 
-    /// Creates or opens a segment's keyspace.
-    pub fn segment(&self, topic: u32, number: u64) -> Result<Keyspace> {
+    /// Creates or opens a segment.
+    pub fn segment(&self, topic: u32, number: u64) -> Result<Storage> {
         let options = || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(16 << 20)
@@ -125,14 +136,29 @@ impl Store {
                 // Segments are scanned, never probed for single keys.
                 .filter_policy(fjall::config::FilterPolicy::disabled())
         };
-        self.db
-            .keyspace(&segment_name(topic, number), options)
-            .map_err(|e| failed("cannot create a segment", e))
+        let name = segment_name(topic, number);
+        let keyspace = self.db.keyspace(&name, options);
+        let file = LogFile::new(self.files.join(&name));
+        Ok(Storage {
+            keyspace: keyspace.map_err(|e| failed("cannot create a segment", e))?,
+            file: file.map_err(|e| failed("cannot create a segment", e))?,
+        })
     }
 
     pub fn get<T: DeserializeOwned>(&self, key: MetaKey) -> Result<Option<T>> {
         let bytes = self.meta.get(key.encode()).map_err(|e| failed("cannot read metadata", e))?;
         bytes.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// Says whether records are acknowledged from here on that are not on the disk.
+    pub fn set_unsynced(&self, unsynced: bool) -> Result<()> {
+        let mut changes = self.changes();
+        changes.put(MetaKey::Unsynced, &unsynced)?;
+        changes.commit()
+    }
+
+    pub fn is_unsynced(&self) -> Result<bool> {
+        Ok(self.get(MetaKey::Unsynced)?.unwrap_or(false))
     }
 
     /// Every topic there is, by name.
@@ -175,20 +201,34 @@ impl Store {
         Changes { store: self, batch: self.db.batch().durability(Some(PersistMode::SyncData)) }
     }
 
-    /// Drops a segment with all that it holds.
-    pub fn drop_segment(&self, keyspace: Keyspace) -> Result<()> {
+    /// Drops a segment with all that it holds. A file that a crash leaves without a keyspace is
+    /// removed at the next start.
+    pub fn drop_segment(&self, keyspace: Keyspace, file: &LogFile) -> Result<()> {
         // Deleting the keyspace alone leaves its files open in the store's cache of file handles, and
         // their space in use. Files that are dropped one by one are closed too.
         if let Err(error) = fjall::AbstractTree::drop_range::<&[u8], _>(&keyspace.tree, ..) {
             tracing::warn!(%error, "cannot drop a segment's files one by one");
         }
-        self.db.delete_keyspace(keyspace).map_err(|e| failed("cannot drop a segment", e))
+        self.db.delete_keyspace(keyspace).map_err(|e| failed("cannot drop a segment", e))?;
+        file.remove().map_err(|e| failed("cannot drop a segment", e))
     }
 
     /// Drops a segment by its name, if it is there.
     pub fn drop_stray(&self, topic: u32, number: u64) -> Result<()> {
-        let keyspace = self.segment(topic, number)?;
-        self.drop_segment(keyspace)
+        let Storage { keyspace, file } = self.segment(topic, number)?;
+        self.drop_segment(keyspace, &file)
+    }
+
+    /// Removes the files of segments that are no more.
+    pub fn remove_stray_files(&self) -> Result<()> {
+        let failed = |e: std::io::Error| failed("cannot tidy the data folder up", e);
+        for entry in std::fs::read_dir(&self.files).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !entry.file_name().to_str().is_some_and(|name| self.db.keyspace_exists(name)) {
+                std::fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -207,8 +247,21 @@ impl Changes<'_> {
         self.batch.remove(&self.store.meta, key.encode());
     }
 
+    pub fn remove_batch(&mut self, segment: &Keyspace, key: &[u8]) {
+        self.batch.remove(segment, key);
+    }
+
+    pub fn put_producer(&mut self, key: &[u8], state: &ProducerState) -> Result<()> {
+        self.batch.insert(&self.store.producers, key, state.encode()?);
+        Ok(())
+    }
+
     pub fn remove_producer(&mut self, key: &[u8]) {
         self.batch.remove(&self.store.producers, key);
+    }
+
+    pub fn put_offset(&mut self, key: &[u8], value: Vec<u8>) {
+        self.batch.insert(&self.store.offsets, key, value);
     }
 
     pub fn remove_offset(&mut self, key: Vec<u8>) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::partition::Partition;
 use super::producers::{self, ProducerState};
+use super::recovery;
 use super::segment::{self, Segment, SegmentRecord};
 use super::store::{MetaKey, Store, failed};
 use crate::topic::{TopicConfig, shorten};
@@ -185,6 +186,7 @@ impl Topics {
         for (topic, number) in store.segments() {
             segments.entry(topic).or_default().push(number);
         }
+        let unsynced = store.is_unsynced()?;
         let topics = Self::default();
         let mut by_id = HashMap::new();
         for (name, record) in store.topics::<TopicRecord>()? {
@@ -193,7 +195,7 @@ impl Topics {
             for dropped in numbers.drain(..kept) {
                 store.drop_stray(record.id, dropped)?;
             }
-            let topic = Arc::new(load_topic(store, name, record, numbers)?);
+            let topic = Arc::new(load_topic(store, name, record, numbers, unsynced)?);
             by_id.insert(topic.id, topic.clone());
             topics.insert(topic);
         }
@@ -202,8 +204,20 @@ impl Topics {
                 store.drop_stray(topic, number)?;
             }
         }
+        store.remove_stray_files()?;
         load_producers(store, &by_id)?;
+        topics.sync_files()?;
         Ok(topics)
+    }
+
+    /// Brings to the disk what the segments' files hold.
+    pub fn sync_files(&self) -> Result<()> {
+        for topic in self.all() {
+            for segment in topic.segments() {
+                segment.file.sync().map_err(|e| failed("cannot bring records to the disk", e))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -212,18 +226,27 @@ fn load_topic(
     name: String,
     record: TopicRecord,
     mut numbers: Vec<u64>,
+    unsynced: bool,
 ) -> Result<Topic> {
     let now = now_ms();
+    let mut ended = recovery::Ended::new();
     if numbers.is_empty() {
         numbers.push(record.first_segment);
     }
     let segments = numbers
         .into_iter()
         .map(|number| {
-            let keyspace = store.segment(record.id, number)?;
+            let storage = store.segment(record.id, number)?;
             let segment = match store.get::<SegmentRecord>(MetaKey::Segment(record.id, number))? {
-                Some(closed) => Segment::with_record(number, keyspace, closed),
-                None => Segment::scan(number, keyspace, now)?,
+                Some(closed) => Segment::with_record(number, storage, closed),
+                None => {
+                    let segment = Segment::new(number, storage, now);
+                    if unsynced {
+                        recovery::cut(store, &name, &segment, &mut ended)?;
+                    }
+                    segment.scan(now)?;
+                    segment
+                }
             };
             Ok(Arc::new(segment))
         })
@@ -260,7 +283,7 @@ fn load_partition(
 }
 
 fn load_producers(store: &Store, topics: &HashMap<u32, Arc<Topic>>) -> Result<()> {
-    let mut strays = store.changes();
+    let mut changes = store.changes();
     for guard in store.producers.iter() {
         let (key, value) = guard.into_inner().map_err(|e| failed("cannot read producers", e))?;
         let partition = producers::parse_key(&key).and_then(|(topic, partition, id)| {
@@ -268,12 +291,15 @@ fn load_producers(store: &Store, topics: &HashMap<u32, Arc<Topic>>) -> Result<()
         });
         match partition {
             Some((partition, id)) => {
-                let state: ProducerState = rmp_serde::from_slice(&value)
+                let mut state: ProducerState = rmp_serde::from_slice(&value)
                     .map_err(|e| failed("cannot read producers", e))?;
+                if state.forget_from(partition.end()) {
+                    changes.put_producer(&key, &state)?;
+                }
                 partition.writer().producers.insert(id, state);
             }
-            None => strays.remove_producer(&key),
+            None => changes.remove_producer(&key),
         }
     }
-    strays.commit()
+    changes.commit()
 }

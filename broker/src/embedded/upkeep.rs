@@ -8,7 +8,7 @@ use super::Inner;
 use super::partition::Partition;
 use super::producers;
 use super::segment::Segment;
-use super::store::MetaKey;
+use super::store::{MetaKey, failed};
 use super::topics::Topic;
 use crate::{Result, now_ms};
 
@@ -107,9 +107,12 @@ fn first_open_segment(topic: &Topic) -> u64 {
 /// Closes the active segment and opens the next.
 fn roll(inner: &Inner, topic: &Topic, active: &Segment, now: i64) -> Result<()> {
     let number = active.number + 1;
-    let keyspace = inner.store.segment(topic.id, number)?;
-    let next = Arc::new(Segment::new(number, keyspace, now));
+    let storage = inner.store.segment(topic.id, number)?;
+    let next = Arc::new(Segment::new(number, storage, now));
     inner.committer.between_commits(|| topic.push_segment(next));
+    // What is in a closed segment is on the disk.
+    active.file.sync().map_err(|e| failed("cannot close a segment", e))?;
+    active.file.close();
     let mut changes = inner.store.changes();
     changes.put(MetaKey::Segment(topic.id, active.number), &active.record())?;
     changes.commit()?;
@@ -153,7 +156,7 @@ fn drop_before(inner: &Inner, topic: &Topic, number: u64) -> Result<()> {
         tracing::info!(topic = topic.name, segment = segment.number, "retention drops a segment");
         inner.metrics.dropped_segments.inc();
         inner.metrics.dropped_bytes.inc_by(segment.bytes());
-        inner.store.drop_segment(segment.keyspace.clone())?;
+        inner.store.drop_segment(segment.keyspace.clone(), &segment.file)?;
     }
     Ok(())
 }

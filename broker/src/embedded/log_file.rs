@@ -1,0 +1,114 @@
+//! A segment's file: the records of its large batches, one behind the other.
+//!
+//! The key-value store writes what it is given twice, to its journal and out of its memory, and syncs
+//! both. That is well spent on small batches, which come to the disk with one write for all that
+//! waits. The records of a large batch fill a write of their own: they go to this file, once, and the
+//! store holds at which position.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// Records longer than this many bytes go to the file.
+pub const LARGE: usize = 16 << 10;
+
+/// The file of one segment. There is none until the first large batch.
+pub struct LogFile {
+    path: PathBuf,
+    /// Open from the first write until [`close`](Self::close).
+    file: Mutex<Option<Arc<File>>>,
+    /// Where the next batch goes.
+    end: AtomicU64,
+    /// Whether something was written since the last sync.
+    dirty: AtomicBool,
+    /// Whether the file's name is known to be on the disk.
+    named: AtomicBool,
+}
+
+impl LogFile {
+    /// The file at `path`, be it there or not. What a crash has left behind its last batch stays.
+    pub fn new(path: PathBuf) -> io::Result<Self> {
+        let end = match path.metadata() {
+            Ok(found) => found.len(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+            Err(e) => return Err(e),
+        };
+        let (dirty, named) = (false.into(), false.into());
+        Ok(Self { path, file: Mutex::default(), end: end.into(), dirty, named })
+    }
+
+    /// Sets room aside at the end, and says where.
+    pub fn reserve(&self, bytes: usize) -> u64 {
+        self.end.fetch_add(bytes as u64, Ordering::Relaxed)
+    }
+
+    /// Writes records to where room was [reserved](Self::reserve) for them.
+    pub fn write(&self, position: u64, records: &[u8]) -> io::Result<()> {
+        let written = self.open_for_writing()?.write_all_at(records, position);
+        self.dirty.store(true, Ordering::Release);
+        written
+    }
+
+    fn open_for_writing(&self) -> io::Result<Arc<File>> {
+        let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &*open {
+            return Ok(file.clone());
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        Ok(open.insert(Arc::new(options.open(&self.path)?)).clone())
+    }
+
+    /// Brings to the disk what was written. After an error nobody knows what is there.
+    pub fn sync(&self) -> io::Result<()> {
+        if !self.dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.open_for_writing()?.sync_data()?;
+        if !self.named.swap(true, Ordering::AcqRel) {
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Has the next [`sync`](Self::sync) bring to the disk whatever is in the file.
+    pub fn doubt(&self) {
+        let is_there = self.end.load(Ordering::Relaxed) > 0;
+        self.dirty.store(is_there, Ordering::Release);
+    }
+
+    /// Lets go of the file of a segment that is not written to any more.
+    pub fn close(&self) {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The file to [`read`] from.
+    pub fn reader(&self) -> io::Result<Arc<File>> {
+        match &*self.file.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => Ok(file.clone()),
+            None => File::open(&self.path).map(Arc::new),
+        }
+    }
+
+    /// Removes the file. Who reads it goes on.
+    pub fn remove(&self) -> io::Result<()> {
+        self.close();
+        match std::fs::remove_file(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// Reads so many bytes of a segment's file, whose size bounds them.
+pub fn read(file: &File, position: u64, bytes: usize) -> io::Result<Bytes> {
+    let mut records = vec![0; bytes];
+    file.read_exact_at(&mut records, position)?;
+    Ok(records.into())
+}
