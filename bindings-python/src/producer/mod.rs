@@ -122,7 +122,8 @@ impl Settings {
 /// Sends records in batches, in order within a partition, each stored exactly once.
 ///
 /// `client` is a FlyMQClient, or addresses as it takes them. `linger` is how many seconds a record
-/// may wait for company (0.005), `batch_bytes` at what size a batch is sent at once (128 KiB),
+/// may wait for company (0.005), `batch_bytes` at what size a batch is sent at once (128 KiB;
+/// one that has to wait for others takes more),
 /// `buffer_bytes` how much may be unacknowledged before `send` waits (32 MiB), `compression` "none"
 /// (the default), "lz4" or "zstd", `delivery_timeout` after how many seconds a record is given up
 /// (120), `max_in_flight` how many batches of a partition are under way at a time (5).

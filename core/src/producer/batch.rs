@@ -11,7 +11,10 @@ use super::report::{DeliveryListener, Reported};
 /// What bounds the batches of a producer.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
+    /// At what size a batch is full.
     pub batch_bytes: usize,
+    /// How large one may get while it has to wait for those in flight.
+    pub crowded_bytes: usize,
     pub max_in_flight: usize,
     pub codec: Codec,
 }

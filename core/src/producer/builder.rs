@@ -13,6 +13,10 @@ use crate::client::Core;
 use crate::error::{Error, Result};
 use crate::options::{self, Opt, OptionInfo, option};
 
+/// How much larger a batch may get that has to wait for others, and up to which size.
+const CROWDED: usize = 4;
+const MOST_CROWDED: usize = 512 << 10;
+
 /// How batches are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
@@ -62,7 +66,7 @@ const OPTIONS: &[Opt<ProducerBuilder>] = &[
     option(
         "batch_bytes",
         "131072",
-        "At what size a batch is sent without waiting longer.",
+        "At what size a batch is sent without waiting longer. One that has to wait for others takes more.",
         |builder, value| Ok(builder.batch_bytes(value.bytes()?)),
     ),
     option(
@@ -137,7 +141,9 @@ impl ProducerBuilder {
         self
     }
 
-    /// At what size a batch is sent without waiting longer. Default 128 KiB.
+    /// At what size a batch is sent without waiting longer. Default 128 KiB. While
+    /// [`max_in_flight`](Self::max_in_flight) batches are under way, the next one takes up to four times as
+    /// much, but no more than 512 KiB: it has to wait in any case.
     pub fn batch_bytes(mut self, bytes: usize) -> Self {
         self.batch_bytes = bytes;
         self
@@ -194,8 +200,12 @@ impl ProducerBuilder {
             );
             codec = Codec::None;
         }
-        let limits =
-            Limits { batch_bytes: self.batch_bytes, max_in_flight: self.max_in_flight, codec };
+        let limits = Limits {
+            batch_bytes: self.batch_bytes,
+            crowded_bytes: (CROWDED * self.batch_bytes).min(MOST_CROWDED).max(self.batch_bytes),
+            max_in_flight: self.max_in_flight,
+            codec,
+        };
         Ok(Handle::start(Inner::new(
             self.core,
             transaction,

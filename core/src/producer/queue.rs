@@ -111,7 +111,8 @@ impl Queue {
     ) -> Appended<T> {
         let Entry { record, size, timestamp } = *entry;
         let mut full = false;
-        if self.open.as_ref().is_some_and(|open| open.builder.size() + size > limits.batch_bytes) {
+        let most = self.most_bytes(limits);
+        if self.open.as_ref().is_some_and(|open| open.builder.size() + size > most) {
             self.seal(limits.codec);
             full = true;
         }
@@ -137,13 +138,22 @@ impl Queue {
         );
         open.held += size;
         let answer = answer(open, index, timestamp);
-        if open.builder.size() >= limits.batch_bytes {
+        if open.builder.size() >= most {
             self.seal(limits.codec);
             full = true;
         }
         self.opened += u64::from(opened);
         let still_open = opened && self.open.is_some();
         Appended { answer, opened: still_open.then_some(self.opened), full }
+    }
+
+    /// How large the open batch may get. Where it has to wait for others, more may come along with it: a
+    /// few large batches under way do what many small ones do.
+    fn most_bytes(&self, limits: &Limits) -> usize {
+        match self.flying.len() < limits.max_in_flight {
+            true => limits.batch_bytes,
+            false => limits.crowded_bytes,
+        }
     }
 
     /// Closes the open batch, if there is one.
@@ -182,7 +192,9 @@ impl Queue {
         if self.stopped || self.flying.len() >= limits.max_in_flight {
             return Next::Nothing;
         }
-        if self.sealed.is_empty() && self.due && (!pressed || self.flying.is_empty()) {
+        let full = self.open.as_ref().is_some_and(|o| o.builder.size() >= limits.batch_bytes);
+        let due = self.due && (!pressed || self.flying.is_empty());
+        if self.sealed.is_empty() && (full || due) {
             self.seal(limits.codec);
         }
         if self.sealed.is_empty() {

@@ -16,7 +16,8 @@ use super::queue::{Entry, Next, PartitionQueue};
 use crate::error::Error;
 use crate::record::Record;
 
-pub(super) const LIMITS: Limits = Limits { batch_bytes: 1, max_in_flight: 5, codec: Codec::None };
+pub(super) const LIMITS: Limits =
+    Limits { batch_bytes: 1, crowded_bytes: 1, max_in_flight: 5, codec: Codec::None };
 
 /// What a broker remembers of one producer, and what it stored of all.
 #[derive(Default)]
@@ -299,4 +300,31 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_has_to_wait_for_a_place_in_flight_shares_a_batch() {
+    let limits = Limits { batch_bytes: 100, crowded_bytes: 400, max_in_flight: 1, ..LIMITS };
+    let partition = PartitionQueue::new("t".into(), 0);
+    let append = || {
+        let record = Record::new(vec![b'x'; 100]);
+        let entry = Entry { record: &record, size: record.size(), timestamp: 0 };
+        let mut queue = partition.lock();
+        queue.append(&partition, &entry, Instant::now, &limits, Open::delivery).full
+    };
+    let take = || match partition.lock().take(&limits, false) {
+        Next::Send(batch) => Some((batch.base_sequence, batch.count)),
+        _ => None,
+    };
+    partition.lock().set_identity(Identity { id: 1, epoch: 0 });
+    assert!(append());
+    assert_eq!(take(), Some((0, 1)));
+    assert_eq!([append(), append(), append()], [false; 3]);
+    assert_eq!(take(), None);
+    partition.lock().stored(0);
+    assert_eq!(take(), Some((1, 3)), "at once, without lingering");
+    // No batch gets larger than that.
+    assert_eq!((0..4).filter(|_| append()).count(), 1);
+    partition.lock().stored(1);
+    assert_eq!(take(), Some((4, 3)));
 }

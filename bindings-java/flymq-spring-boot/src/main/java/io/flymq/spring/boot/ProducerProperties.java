@@ -12,7 +12,7 @@ public class ProducerProperties {
   /** How long a record may wait for others to share its batch. By default 5 ms. */
   private @Nullable Duration linger;
 
-  /** At what size a batch is sent without waiting longer. By default 128 KB. */
+  /** At what size a batch is sent without waiting longer; one that has to wait for others takes more. By default 128 KB. */
   private @Nullable DataSize batchSize;
 
   /** How many bytes of records may be unacknowledged; sending more waits. By default 32 MB. */
