@@ -23,6 +23,10 @@ const BUSY_MEMTABLES: usize = 2;
 /// With this many runs in level 0 the store is about to hold writers up.
 const BUSY_RUNS: usize = 16;
 
+/// After how many bytes of changes it is looked at whether memory has to be written out.
+const LOOK_EVERY: usize = 1 << 20;
+/// Bytes of a change besides records, about.
+const CHANGE_BYTES: usize = 256;
 /// A commit that takes this long is no work for a thread that serves connections.
 const SLOW: Duration = Duration::from_millis(5);
 
@@ -93,6 +97,8 @@ pub struct Committer {
     waiting: AtomicUsize,
     /// Whether the last commit had to wait, for the operating system to have room for instance.
     slow: AtomicBool,
+    /// Bytes committed since the last look at how much is in memory.
+    unlooked: AtomicUsize,
     closed: AtomicBool,
     failed: AtomicBool,
 }
@@ -108,6 +114,7 @@ impl Committer {
             arrived: Condvar::new(),
             waiting: AtomicUsize::new(0),
             slow: AtomicBool::new(false),
+            unlooked: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         }
@@ -263,6 +270,11 @@ impl Committer {
         self.slow.store(took >= SLOW, Ordering::Relaxed);
         self.metrics.commit.observe(took.as_secs_f64());
         self.metrics.changes.inc_by(changes.len() as u64);
+        let bytes = changes.iter().map(|change| CHANGE_BYTES + change.bytes()).sum();
+        if self.unlooked.fetch_add(bytes, Ordering::Relaxed) >= LOOK_EVERY {
+            self.unlooked.store(0, Ordering::Relaxed);
+            self.store.write_large_out(changes.iter().filter_map(|change| change.keyspace()));
+        }
         changes.iter_mut().for_each(|change| change.finish(now, committed.clone()));
     }
 }

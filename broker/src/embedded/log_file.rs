@@ -106,9 +106,17 @@ impl LogFile {
     }
 }
 
-/// Reads so many bytes of a segment's file, whose size bounds them.
+/// Reads so many bytes of a segment's file.
 pub fn read(file: &File, position: u64, bytes: usize) -> io::Result<Bytes> {
-    let mut records = vec![0; bytes];
-    file.read_exact_at(&mut records, position)?;
+    let mut records = Vec::with_capacity(bytes);
+    while records.len() < bytes {
+        let at = position + records.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut records), at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    records.truncate(bytes);
     Ok(records.into())
 }

@@ -75,6 +75,27 @@ pub fn failed(what: &str, error: impl std::fmt::Display) -> ProtocolError {
     ProtocolError::new(ErrorCode::StorageFailed, format!("{what}: {error}"))
 }
 
+/// How large the memtable of a segment gets, in bytes.
+const MEMTABLE: u64 = 16 << 20;
+/// The same for each of the other keyspaces.
+const SMALL_MEMTABLE: u64 = 4 << 20;
+/// When fjall is to write a memtable out by itself. It asks its workers for that with every write until
+/// it is done, and once such questions fill their queue, workers that have something to add to it wait
+/// for each other, and writers for them, for ever.
+const NEVER: u64 = u64::MAX;
+
+/// Bytes of a keyspace that are in memory and not being written out yet.
+pub fn memtable_bytes(keyspace: &Keyspace) -> u64 {
+    fjall::AbstractTree::active_memtable(&keyspace.tree).size()
+}
+
+/// Has the store write out what it holds of a keyspace in memory. It does so in the background.
+pub fn write_out(keyspace: &Keyspace) {
+    if let Err(error) = keyspace.rotate_memtable() {
+        tracing::warn!(%error, "cannot write a memtable out");
+    }
+}
+
 /// The open database.
 pub struct Store {
     pub db: Database,
@@ -106,7 +127,7 @@ impl Store {
                 ),
                 e => failed("cannot open the data folder", e),
             })?;
-        let small = || KeyspaceCreateOptions::default().max_memtable_size(4 << 20);
+        let small = || KeyspaceCreateOptions::default().max_memtable_size(NEVER);
         let open =
             |name| db.keyspace(name, small).map_err(|e| failed("cannot open the data folder", e));
         Ok(Self {
@@ -120,6 +141,17 @@ impl Store {
         })
     }
 
+    /// Has memtables that have become large written out: those of everything but records, and of
+    /// `segments`, to which something has just been added.
+    pub fn write_large_out(&self, segments: impl Iterator<Item = Keyspace>) {
+        let small = self.small().into_iter().map(|keyspace| (keyspace.clone(), SMALL_MEMTABLE));
+        for (keyspace, limit) in segments.map(|keyspace| (keyspace, MEMTABLE)).chain(small) {
+            if memtable_bytes(&keyspace) >= limit {
+                write_out(&keyspace);
+            }
+        }
+    }
+
     /// The keyspaces of everything but records.
     pub fn small(&self) -> [&Keyspace; 5] {
         [&self.meta, &self.producers, &self.offsets, &self.groups, &self.transactions]
@@ -129,7 +161,7 @@ impl Store {
     pub fn segment(&self, topic: u32, number: u64) -> Result<Storage> {
         let options = || {
             KeyspaceCreateOptions::default()
-                .max_memtable_size(16 << 20)
+                .max_memtable_size(NEVER)
                 .with_kv_separation(Some(
                     KvSeparationOptions::default().compression(fjall::CompressionType::None),
                 ))

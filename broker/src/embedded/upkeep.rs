@@ -4,13 +4,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fjall::Keyspace;
+
 use super::Inner;
 use super::partition::Partition;
 use super::producers;
 use super::segment::Segment;
-use super::store::{MetaKey, failed};
+use super::store::{self, MetaKey, failed};
 use super::topics::Topic;
 use crate::{Result, now_ms};
+
+/// How many memtables are written out before the last of them is waited for, and for how long.
+const WRITTEN_AT_ONCE: u32 = 64;
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often forgotten producers are looked for.
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
@@ -117,9 +123,7 @@ fn roll(inner: &Inner, topic: &Topic, active: &Segment, now: i64) -> Result<()> 
     changes.put(MetaKey::Segment(topic.id, active.number), &active.record())?;
     changes.commit()?;
     // Nothing more will be added to it, so its records need not stay in memory.
-    if let Err(error) = active.keyspace.rotate_memtable() {
-        tracing::warn!(topic = topic.name, %error, "cannot write a closed segment out");
-    }
+    store::write_out(&active.keyspace);
     tracing::debug!(topic = topic.name, segment = number, "opened a segment");
     Ok(())
 }
@@ -174,20 +178,30 @@ fn shrink_memory(inner: &Inner) {
         .all()
         .iter()
         .map(|topic| topic.active())
-        .map(|segment| {
-            (fjall::AbstractTree::active_memtable(&segment.keyspace.tree).size(), segment)
-        })
+        .map(|segment| (store::memtable_bytes(&segment.keyspace), segment))
         .collect();
     tables.sort_unstable_by_key(|(size, _)| std::cmp::Reverse(*size));
     let mut excess = total - allowance;
-    for (size, segment) in tables {
-        if excess == 0 || size == 0 {
-            break;
-        }
-        if let Err(error) = segment.keyspace.rotate_memtable() {
-            tracing::warn!(%error, "cannot write a memtable out");
-        }
+    let largest = tables.iter().take_while(|&&(size, _)| {
+        let wanted = excess > 0 && size > 0;
         excess = excess.saturating_sub(size);
+        wanted
+    });
+    write_out(inner, largest.map(|(_, segment)| &segment.keyspace));
+}
+
+/// Has memtables written out, a few at a time: each is a task in a queue that must not become full.
+fn write_out<'a>(inner: &Inner, keyspaces: impl Iterator<Item = &'a Keyspace>) {
+    for (count, keyspace) in (1..).zip(keyspaces) {
+        store::write_out(keyspace);
+        let since = Instant::now();
+        while count % WRITTEN_AT_ONCE == 0
+            && keyspace.sealed_memtable_count() > 0
+            && since.elapsed() < WRITTEN_WITHIN
+            && !inner.closing.load(Ordering::Acquire)
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -198,11 +212,7 @@ fn free_journals(inner: &Inner) {
     let topics = inner.topics.all();
     let segments: Vec<_> = topics.iter().map(|topic| topic.active()).collect();
     let own = inner.store.small();
-    for keyspace in segments.iter().map(|segment| &segment.keyspace).chain(own) {
-        if let Err(error) = keyspace.rotate_memtable() {
-            tracing::warn!(%error, "cannot write a memtable out");
-        }
-    }
+    write_out(inner, segments.iter().map(|segment| &segment.keyspace).chain(own));
 }
 
 fn expire_producers(inner: &Inner, expiry: Duration) -> Result<()> {
