@@ -73,7 +73,7 @@ def _introduction(results: Result) -> str:
 
 def _servers(results: Result) -> list[str]:
     rows = [
-        "| server | start to first answer | memory, idle | memory, after the measurements |",
+        "| server | start until it takes connections | memory, idle | memory, after the measurements |",
         "| --- | ---: | ---: | ---: |",
     ]
     for name, (start, idle, used) in footprint.medians(results["footprint"]).items():

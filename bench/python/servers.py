@@ -47,25 +47,25 @@ class Server(Protocol):
     version: str
     #: How durable what it acknowledged is, in its own terms.
     settings: str
-    #: Seconds that starting took, where making its folder does not count.
-    started_in: float | None
+    #: Seconds from the command to when it takes connections; making its folder does not count.
+    started_in: float
 
     def close(self) -> None: ...
 
 
 class FlyMQ:
-    started_in = None
-
     def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         options = ["--listen", "127.0.0.1:0", "--durability", durability]
         if certs:
             options += ["--tls-cert", str(certs.cert), "--tls-key", str(certs.key)]
         command = [*_FLYMQ, "broker", *options, "--data-dir", str(directory)]
+        began = time.perf_counter()
         self._process = spawn(command, output=subprocess.PIPE)
         assert self._process.stdout is not None
         line = self._process.stdout.readline().decode()
         if not line.startswith("listening on "):
             raise RuntimeError(f"the broker said {line!r}")
+        self.started_in = time.perf_counter() - began
         self.address = line.removeprefix("listening on ").strip()
         self.pid = self._process.pid
         self.version = _output(*_FLYMQ, "--version")
@@ -87,7 +87,7 @@ class Kafka:
             tls=(certs.cert, certs.key) if certs else None,
         )
         self._cluster.start()
-        self.started_in: float | None = self._cluster.started_in
+        self.started_in = self._cluster.started_in
         node = self._cluster.nodes[0]
         self.address = node.tls_address if certs else node.address
         pid = self._cluster.nodes[0].pid
@@ -101,8 +101,6 @@ class Kafka:
 
 
 class Nats:
-    started_in = None
-
     def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         program = str(Path(sys.executable).with_name("nats-server"))
         if not Path(program).exists():
@@ -116,8 +114,10 @@ class Nats:
             f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{directory}"\n{sync}\n}}\n{tls}'
         )
         with open(directory / "log", "wb") as log:
+            began = time.perf_counter()
             self._process = spawn([program, "--config", str(config)], output=log)
         _until_listening(port, self._process)
+        self.started_in = time.perf_counter() - began
         reserved.close()
         self.address = f"127.0.0.1:{port}"
         self.pid = self._process.pid
@@ -129,8 +129,6 @@ class Nats:
 
 
 class Redis:
-    started_in = None
-
     def __init__(self, directory: Path, durability: Durability, certs: Certs | None) -> None:
         program = shutil.which("redis-server")
         if program is None:
@@ -147,8 +145,10 @@ class Redis:
             command += ["--port", str(port)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", sync]
         with open(directory / "log", "wb") as log:
+            began = time.perf_counter()
             self._process = spawn(command, output=log)
         _until_listening(port, self._process)
+        self.started_in = time.perf_counter() - began
         reserved.close()
         self.address = f"127.0.0.1:{port}"
         self.pid = self._process.pid
@@ -203,7 +203,7 @@ def _until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:
         except OSError:
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{process.args!r} did not start") from None
-            time.sleep(0.02)
+            time.sleep(0.001)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

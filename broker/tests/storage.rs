@@ -130,6 +130,16 @@ async fn folders_of_another_version_or_kind_are_left_alone() {
 }
 
 #[tokio::test]
+async fn a_folder_of_the_version_before_is_taken_over() {
+    let (dir, broker) = start().await;
+    broker.shutdown().await;
+    let mark = dir.path().join("FORMAT");
+    std::fs::write(&mark, "flymq data format 1\n").unwrap();
+    Broker::start(config(dir.path())).await.unwrap().shutdown().await;
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "flymq data format 2\n");
+}
+
+#[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();

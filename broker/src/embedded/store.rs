@@ -26,8 +26,10 @@ use super::transactions::Identity;
 use super::transactions::records::{self, Place};
 use crate::Result;
 
-/// The version of everything in this folder. A broker opens its own version only.
+/// The version of everything in this folder.
 const FORMAT: &str = "flymq data format 2\n";
+/// A version that has nothing which this one reads otherwise: there were no files of segments.
+const EARLIER_FORMAT: &str = "flymq data format 1\n";
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_ASIDE: &str = "FORMAT.new";
 
@@ -338,6 +340,7 @@ pub fn prepare_folder(path: &Path) -> Result<()> {
     let file = path.join(FORMAT_FILE);
     match std::fs::read_to_string(&file) {
         Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) if found == EARLIER_FORMAT => mark(path).map_err(io),
         Ok(found) => Err(failed(
             &format!("cannot use the data folder {}", path.display()),
             format!(
@@ -356,11 +359,16 @@ pub fn prepare_folder(path: &Path) -> Result<()> {
                     "it is neither empty nor a FlyMQ data folder",
                 ));
             }
-            // Written aside and renamed, so that a crash leaves either nothing or the whole mark.
-            let aside = path.join(FORMAT_ASIDE);
-            std::fs::write(&aside, FORMAT).map_err(io)?;
-            std::fs::rename(&aside, &file).map_err(io)
+            mark(path).map_err(io)
         }
         Err(e) => Err(io(e)),
     }
+}
+
+/// Marks a folder with the format's version: aside and renamed, so that a crash leaves either the mark
+/// before or the whole of this one.
+fn mark(path: &Path) -> std::io::Result<()> {
+    let aside = path.join(FORMAT_ASIDE);
+    std::fs::write(&aside, FORMAT)?;
+    std::fs::rename(&aside, path.join(FORMAT_FILE))
 }
