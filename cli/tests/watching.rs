@@ -50,6 +50,41 @@ fn readiness_is_asked_for_over_https() {
     run(&["health", "--http", &format!("http://{address}")], b"").bad(1);
 }
 
+/// Runs a line of a shell, and returns what it printed.
+fn shell(line: &str) -> String {
+    let out = Command::new("bash").args(["-o", "pipefail", "-c", line]).output().unwrap();
+    assert!(out.status.success(), "{line}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn requests_of_the_consoles_guide_are_answered() {
+    let tools = Command::new("bash").args(["-c", "command -v curl jq"]).output();
+    if !tools.is_ok_and(|found| found.stdout.split(|&b| b == b'\n').count() == 3) {
+        return eprintln!("not tested: install bash, curl and jq");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let options = ["--console", "--http-listen", "127.0.0.1:0"];
+    let broker = Broker::start_with(dir.path(), "127.0.0.1:0", &options);
+    broker.flymq(&["topic", "create", "orders"]).good();
+    broker.flymq_with(&["produce", "orders"], "{\"id\": 1}\n{\"id\": 2}\n").good();
+
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let answers: Vec<Vec<Value>> = guide
+        .lines()
+        .filter(|line| line.starts_with("curl -s 'http://127.0.0.1:9644/"))
+        .map(|line| line.replace("127.0.0.1:9644", broker.http.as_ref().unwrap()))
+        .map(|line| {
+            let said = shell(&line);
+            serde_json::Deserializer::from_str(&said).into_iter().map(Result::unwrap).collect()
+        })
+        .collect();
+    assert_eq!(answers.len(), 2, "requests that need no other broker");
+    assert_eq!(answers[0][0]["topics"][0]["name"], "orders");
+    assert_eq!(answers[1], [serde_json::json!({"id": 1}), serde_json::json!({"id": 2})]);
+}
+
 #[test]
 fn logs_are_objects_for_programs() {
     let dir = tempfile::tempdir().unwrap();

@@ -41,8 +41,11 @@ impl Broker {
             told.unwrap_or_else(|| panic!("the broker said {line:?}")).to_owned()
         };
         let address = told("listening on ");
-        let http = command.get_args().any(|arg| arg == "--http-listen");
-        let http = http.then(|| told("health and metrics on "));
+        let has = |option: &str| command.get_args().any(|arg| arg == option);
+        let http = has("--http-listen").then(|| told("health and metrics on "));
+        if has("--console") {
+            told("console on ");
+        }
         Self { process, address, http }
     }
 
