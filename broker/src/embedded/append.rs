@@ -15,6 +15,7 @@ use super::log_file::LARGE;
 use super::partition::Partition;
 use super::producers::{self, Verdict};
 use super::segment::Segment;
+use super::store::failed;
 use super::topics::Topic;
 use super::transactions::{Enlistment, Identity, Transactions};
 use super::upkeep::Nudge;
@@ -103,6 +104,9 @@ impl Append {
                 format!("topic {} was deleted", topic.name),
             ));
         }
+        let segment = topic.active();
+        let file = (batch.records.len() > LARGE).then(|| segment.file.open()).transpose();
+        let file = file.map_err(|e| failed("cannot open the log", e))?;
         let enlistment = self.enlist()?;
         let mut writer = partition.writer();
         let base_offset = writer.next;
@@ -118,16 +122,15 @@ impl Append {
         }
         writer.next += u64::from(batch.count);
 
-        let segment = topic.active();
         let head = BatchHead::new(partition.index, base_offset, batch, *max_timestamp);
         let opens = match enlistment {
             Some(enlistment) => enlistment.add(commit, topic, partition, &head)?,
             None => false,
         };
-        // A copy, or the store's memory would keep a whole network buffer alive.
-        let value = match batch.records.len() {
-            ..=LARGE => Bytes::copy_from_slice(&batch.records),
-            _ => commit.write(&segment, batch.records.0.clone()),
+        let value = match file {
+            // A copy, or the store's memory would keep a whole network buffer alive.
+            None => Bytes::copy_from_slice(&batch.records),
+            Some(file) => commit.write(&segment, file, batch.records.0.clone()),
         };
         commit.batch.insert(&segment.keyspace, head.encode(), value);
         Ok(Outcome::Stored(Staged { segment, head, opens }))

@@ -1,5 +1,6 @@
 //! The group commit: one write to the journal, and one sync of it, serves every change that waits.
 
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,30 +37,38 @@ pub struct Commit<'a> {
     pub batch: OwnedWriteBatch,
     /// Milliseconds since 1970, the same for all changes of the group.
     pub now: i64,
-    /// What goes to the files of segments, and where.
-    writes: Vec<(Arc<Segment>, u64, Bytes)>,
+    /// What goes to the files of segments.
+    writes: Vec<Write>,
+}
+
+/// Records that go to a segment's file.
+struct Write {
+    segment: Arc<Segment>,
+    file: Arc<File>,
+    position: u64,
+    records: Bytes,
 }
 
 impl Commit<'_> {
-    /// Has records written to a segment's file before the batch is. Returns what the store is to hold
-    /// in their stead.
-    pub fn write(&mut self, segment: &Arc<Segment>, records: Bytes) -> Bytes {
+    /// Has records written to a segment's opened file before the batch is. Returns what the store is to
+    /// hold in their stead.
+    pub fn write(&mut self, segment: &Arc<Segment>, file: Arc<File>, records: Bytes) -> Bytes {
         let position = segment.file.reserve(records.len());
-        self.writes.push((segment.clone(), position, records));
+        self.writes.push(Write { segment: segment.clone(), file, position, records });
         Bytes::copy_from_slice(&position.to_be_bytes())
     }
 
     /// Makes all that was staged as durable as the mode says: the records first, since the batch says
     /// that they are there.
     fn commit(self, durability: Durability) -> fjall::Result<()> {
-        for (segment, position, records) in &self.writes {
-            segment.file.write(*position, records)?;
+        for Write { segment, file, position, records } in &self.writes {
+            segment.file.write(file, *position, records)?;
         }
         let mode = match durability {
             Durability::Os => PersistMode::Buffer,
             Durability::Fsync => {
                 // Once is enough for each: what is in sync costs nothing.
-                self.writes.iter().try_for_each(|(segment, ..)| segment.file.sync())?;
+                self.writes.iter().try_for_each(|write| write.segment.file.sync())?;
                 PersistMode::SyncData
             }
         };
@@ -171,7 +180,7 @@ impl Committer {
         T: Send + 'static,
     {
         let (stage, publish) = (Some(stage), Some(publish));
-        let mut write = Write { stage, publish, staged: None, result: None, done: None };
+        let mut write = Closures { stage, publish, staged: None, result: None, done: None };
         if self.commit_here(&mut write) {
             return Reply::Ready(write.result.unwrap_or_else(|| Err(shutting_down())));
         }
@@ -288,7 +297,7 @@ pub fn shutting_down() -> ProtocolError {
 }
 
 /// A change made of two closures.
-struct Write<S, F, P, T> {
+struct Closures<S, F, P, T> {
     stage: Option<S>,
     publish: Option<F>,
     staged: Option<Result<P>>,
@@ -297,7 +306,7 @@ struct Write<S, F, P, T> {
     done: Option<oneshot::Sender<Result<T>>>,
 }
 
-impl<S, F, P, T> Change for Write<S, F, P, T>
+impl<S, F, P, T> Change for Closures<S, F, P, T>
 where
     S: FnOnce(&mut Commit) -> Result<P> + Send,
     F: FnOnce(P) -> T + Send,

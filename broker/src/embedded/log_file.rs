@@ -20,8 +20,10 @@ pub const LARGE: usize = 16 << 10;
 /// The file of one segment. There is none until the first large batch.
 pub struct LogFile {
     path: PathBuf,
-    /// Open from the first write until [`close`](Self::close).
+    /// Open while it is written to: there may be more segments than a process may have files.
     file: Mutex<Option<Arc<File>>>,
+    /// Whether it was opened for writing since upkeep last looked.
+    used: AtomicBool,
     /// Where the next batch goes.
     end: AtomicU64,
     /// Whether something was written since the last sync.
@@ -38,8 +40,8 @@ impl LogFile {
             Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
             Err(e) => return Err(e),
         };
-        let (dirty, named) = (false.into(), false.into());
-        Ok(Self { path, file: Mutex::default(), end: end.into(), dirty, named })
+        let [used, dirty, named] = [(); 3].map(|()| AtomicBool::new(false));
+        Ok(Self { path, file: Mutex::default(), used, end: end.into(), dirty, named })
     }
 
     /// Sets room aside at the end, and says where.
@@ -47,14 +49,16 @@ impl LogFile {
         self.end.fetch_add(bytes as u64, Ordering::Relaxed)
     }
 
-    /// Writes records to where room was [reserved](Self::reserve) for them.
-    pub fn write(&self, position: u64, records: &[u8]) -> io::Result<()> {
-        let written = self.open_for_writing()?.write_all_at(records, position);
+    /// Writes records to the [opened](Self::open) file, where room was [reserved](Self::reserve).
+    pub fn write(&self, file: &File, position: u64, records: &[u8]) -> io::Result<()> {
+        let written = file.write_all_at(records, position);
         self.dirty.store(true, Ordering::Release);
         written
     }
 
-    fn open_for_writing(&self) -> io::Result<Arc<File>> {
+    /// Opens it for writing, if it is not open.
+    pub fn open(&self) -> io::Result<Arc<File>> {
+        self.used.store(true, Ordering::Relaxed);
         let mut open = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &*open {
             return Ok(file.clone());
@@ -69,7 +73,7 @@ impl LogFile {
         if !self.dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        self.open_for_writing()?.sync_data()?;
+        self.open()?.sync_data()?;
         if !self.named.swap(true, Ordering::AcqRel) {
             let folder = self.path.parent().unwrap_or(Path::new("."));
             File::open(folder)?.sync_all()?;
@@ -83,9 +87,16 @@ impl LogFile {
         self.dirty.store(is_there, Ordering::Release);
     }
 
-    /// Lets go of the file of a segment that is not written to any more.
+    /// Closes it, until it is written to again.
     pub fn close(&self) {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Closes it if it was not written to since this was called before.
+    pub fn close_if_idle(&self) {
+        if !self.used.swap(false, Ordering::Relaxed) {
+            self.close();
+        }
     }
 
     /// The file to [`read`] from.
@@ -98,6 +109,7 @@ impl LogFile {
 
     /// Removes the file. Who reads it goes on.
     pub fn remove(&self) -> io::Result<()> {
+        self.dirty.store(false, Ordering::Release);
         self.close();
         match std::fs::remove_file(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -50,9 +50,10 @@ pub fn run(inner: &Inner, every: Duration, producer_expiry: Duration) {
     while !inner.closing.load(Ordering::Acquire) {
         inner.nudge.wait(every);
         for topic in inner.topics.all() {
-            if let Err(error) = tend(inner, &topic) {
+            if let Err(error) = roll(inner, &topic).and_then(|()| retain(inner, &topic)) {
                 tracing::error!(topic = topic.name, %error, "upkeep failed");
             }
+            topic.active().file.close_if_idle();
         }
         shrink_memory(inner);
         if inner.space.is_short() {
@@ -67,12 +68,27 @@ pub fn run(inner: &Inner, every: Duration, producer_expiry: Duration) {
     }
 }
 
-/// Closes and drops segments of one topic as its configuration says.
-pub fn tend(inner: &Inner, topic: &Topic) -> Result<()> {
+/// Closes a topic's active segment and opens the next, if its configuration says so.
+pub fn roll(inner: &Inner, topic: &Topic) -> Result<()> {
+    let Some(closed) = open_next(inner, topic)? else { return Ok(()) };
+    // What is in a closed segment is on the disk. That takes a while, in which nothing else has to wait.
+    closed.file.sync().map_err(|e| failed("cannot close a segment", e))?;
+    closed.file.close();
     let _admin = inner.admin.lock().unwrap_or_else(PoisonError::into_inner);
     if topic.is_deleted() {
         return Ok(());
     }
+    let mut changes = inner.store.changes();
+    changes.put(MetaKey::Segment(topic.id, closed.number), &closed.record())?;
+    changes.commit()?;
+    // Nothing more will be added to it, so its records need not stay in memory.
+    store::write_out(&closed.keyspace);
+    Ok(())
+}
+
+/// Opens the next segment if the active one is full or old, which is returned then.
+fn open_next(inner: &Inner, topic: &Topic) -> Result<Option<Arc<Segment>>> {
+    let _admin = inner.admin.lock().unwrap_or_else(PoisonError::into_inner);
     let config = topic.config();
     let now = now_ms();
     let active = topic.active();
@@ -81,10 +97,26 @@ pub fn tend(inner: &Inner, topic: &Topic) -> Result<()> {
         retention => config.segment_ms.min(retention.max(1)),
     };
     let full = active.bytes() as i64 >= config.segment_bytes;
-    if !active.is_empty() && (full || now - active.opened >= max_age) {
-        roll(inner, topic, &active, now)?;
+    let old = now - active.opened >= max_age;
+    if topic.is_deleted() || active.is_empty() || !(full || old) {
+        return Ok(None);
     }
+    let number = active.number + 1;
+    let storage = inner.store.segment(topic.id, number)?;
+    let next = Arc::new(Segment::new(number, storage, now));
+    inner.committer.between_commits(|| topic.push_segment(next));
+    tracing::debug!(topic = topic.name, segment = number, "opened a segment");
+    Ok(Some(active))
+}
 
+/// Drops segments of one topic as its configuration says.
+pub fn retain(inner: &Inner, topic: &Topic) -> Result<()> {
+    let _admin = inner.admin.lock().unwrap_or_else(PoisonError::into_inner);
+    if topic.is_deleted() {
+        return Ok(());
+    }
+    let config = topic.config();
+    let now = now_ms();
     let segments = topic.segments();
     let mut bytes = topic.bytes() as i64;
     let mut keep_from = segments[0].number;
@@ -108,24 +140,6 @@ fn first_open_segment(topic: &Topic) -> u64 {
         first => partition.segment_of(first),
     };
     topic.partitions().iter().filter_map(open).min().unwrap_or(u64::MAX)
-}
-
-/// Closes the active segment and opens the next.
-fn roll(inner: &Inner, topic: &Topic, active: &Segment, now: i64) -> Result<()> {
-    let number = active.number + 1;
-    let storage = inner.store.segment(topic.id, number)?;
-    let next = Arc::new(Segment::new(number, storage, now));
-    inner.committer.between_commits(|| topic.push_segment(next));
-    // What is in a closed segment is on the disk.
-    active.file.sync().map_err(|e| failed("cannot close a segment", e))?;
-    active.file.close();
-    let mut changes = inner.store.changes();
-    changes.put(MetaKey::Segment(topic.id, active.number), &active.record())?;
-    changes.commit()?;
-    // Nothing more will be added to it, so its records need not stay in memory.
-    store::write_out(&active.keyspace);
-    tracing::debug!(topic = topic.name, segment = number, "opened a segment");
-    Ok(())
 }
 
 /// Drops all segments before `number`. What remains is stored first: a crash in between leaves

@@ -299,7 +299,9 @@ impl World {
             // Upkeep runs by itself as well, when a segment is full.
             self.limit(topic, Some("70000"));
             let inner = &self.engine().inner;
-            upkeep::tend(inner, &inner.topics.find(topic).unwrap()).unwrap();
+            let found = inner.topics.find(topic).unwrap();
+            upkeep::roll(inner, &found).unwrap();
+            upkeep::retain(inner, &found).unwrap();
             self.limit(topic, None);
         }
         for at in 0..self.logs.len() {

@@ -85,6 +85,8 @@ final class KafkaPeer implements Peer {
   public long consume(String topic, int records) {
     Properties properties = new Properties();
     properties.put("bootstrap.servers", address);
+    // Closing waits for a fetch at the end of the log, by default for half a second.
+    properties.put("fetch.max.wait.ms", "1");
     long check = 0;
     int seen = 0;
     try (var consumer =
