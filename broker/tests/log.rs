@@ -188,15 +188,7 @@ async fn a_retried_batch_is_stored_once_also_across_a_restart() {
     let mut client = Client::connect(&broker).await;
     client.create("t", 1, &[]).await;
     let identity = client.call(&InitProducerRequest::default()).await.unwrap();
-    let sequenced = |base_sequence, value: &str| {
-        let batch = RecordBatch {
-            producer_id: identity.producer_id,
-            producer_epoch: identity.producer_epoch,
-            base_sequence,
-            ..batch(&[value])
-        };
-        produce("t", 0, batch)
-    };
+    let sequenced = |sequence, value: &str| sequenced(&identity, sequence, value);
     assert_eq!(client.refused(&sequenced(1, "b")).await.0, ErrorCode::UnknownProducer);
     for (sequence, value) in [(0, "a"), (1, "b")] {
         let stored = client.call(&sequenced(sequence, value)).await.unwrap();

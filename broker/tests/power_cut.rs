@@ -8,7 +8,6 @@ use std::path::Path;
 
 use common::*;
 use flymq_broker::{Broker, Config, Durability};
-use flymq_protocol::RecordBatch;
 use flymq_protocol::messages::*;
 
 /// A broker that is started as soon as the one before has let go of the folder.
@@ -97,15 +96,7 @@ async fn a_lost_batch_is_no_duplicate_and_nobody_has_read_it() {
     let (broker, mut client) = restart(dir.path()).await;
     client.create("t", 1, &[]).await;
     let identity = client.call(&InitProducerRequest::default()).await.unwrap();
-    let sequenced = |base_sequence, value: &str| {
-        let batch = RecordBatch {
-            producer_id: identity.producer_id,
-            producer_epoch: identity.producer_epoch,
-            base_sequence,
-            ..batch(&[value])
-        };
-        produce("t", 0, batch)
-    };
+    let sequenced = |sequence, value: &str| sequenced(&identity, sequence, value);
     for (sequence, value) in [(0, "a".into()), (1, large('b'))] {
         let stored = client.call(&sequenced(sequence, &value)).await.unwrap();
         assert!(!stored.duplicate);

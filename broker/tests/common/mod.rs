@@ -170,6 +170,21 @@ pub fn produce(topic: &str, partition: u32, batch: RecordBatch) -> ProduceReques
     ProduceRequest { topic: topic.into(), partition, transactional_id: None, batch }
 }
 
+/// A batch of one record of an identified producer, for partition 0 of topic `t`.
+pub fn sequenced(
+    identity: &InitProducerResponse,
+    base_sequence: i32,
+    value: &str,
+) -> ProduceRequest {
+    let batch = RecordBatch {
+        producer_id: identity.producer_id,
+        producer_epoch: identity.producer_epoch,
+        base_sequence,
+        ..batch(&[value])
+    };
+    produce("t", 0, batch)
+}
+
 pub fn fetch(topic: &str, partition: u32, offset: u64) -> FetchRequest {
     FetchRequest {
         max_wait_ms: 0,
