@@ -30,6 +30,8 @@ pub struct LogFile {
     dirty: AtomicBool,
     /// Whether the file's name is known to be on the disk.
     named: AtomicBool,
+    /// Whether a sync has failed.
+    unknown: AtomicBool,
 }
 
 impl LogFile {
@@ -40,8 +42,8 @@ impl LogFile {
             Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
             Err(e) => return Err(e),
         };
-        let [used, dirty, named] = [(); 3].map(|()| AtomicBool::new(false));
-        Ok(Self { path, file: Mutex::default(), used, end: end.into(), dirty, named })
+        let [used, dirty, named, unknown] = [(); 4].map(|()| AtomicBool::new(false));
+        Ok(Self { path, file: Mutex::default(), used, end: end.into(), dirty, named, unknown })
     }
 
     /// Sets room aside at the end, and says where.
@@ -68,11 +70,19 @@ impl LogFile {
         Ok(open.insert(Arc::new(options.open(&self.path)?)).clone())
     }
 
-    /// Brings to the disk what was written. After an error nobody knows what is there.
+    /// Brings to the disk what was written. After an error nobody knows what is there, and every later
+    /// sync fails too: the operating system would tell of the error only once.
     pub fn sync(&self) -> io::Result<()> {
+        if self.unknown.load(Ordering::Acquire) {
+            return Err(io::Error::other("an earlier sync has failed"));
+        }
         if !self.dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
+        self.bring_to_disk().inspect_err(|_| self.unknown.store(true, Ordering::Release))
+    }
+
+    fn bring_to_disk(&self) -> io::Result<()> {
         self.open()?.sync_data()?;
         if !self.named.swap(true, Ordering::AcqRel) {
             let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -131,4 +141,30 @@ pub fn read(file: &File, position: u64, bytes: usize) -> io::Result<Bytes> {
     }
     records.truncate(bytes);
     Ok(records.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_sync_none_succeeds() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("segments");
+        std::fs::create_dir(&folder).unwrap();
+        let log = LogFile::new(folder.join("log-1-0")).unwrap();
+        let write = || {
+            let position = log.reserve(3);
+            log.write(&log.open().unwrap(), position, b"abc").unwrap();
+            log.close();
+        };
+        write();
+        log.sync().unwrap();
+        write();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(log.sync().unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::fs::create_dir(&folder).unwrap();
+        write();
+        assert!(log.sync().is_err(), "what was lost is not there again");
+    }
 }
